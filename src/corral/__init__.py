@@ -1,0 +1,1 @@
+"""Corral: golden disk images for a fleet of machines."""
