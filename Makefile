@@ -1,0 +1,124 @@
+# Every command there is. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+# Builds live outside the checkout, so that a fresh clone does not start from nothing.
+CORRAL_CACHE ?= $(HOME)/.cache/corral
+export CORRAL_CACHE
+export CARGO_TARGET_DIR ?= $(CORRAL_CACHE)/cargo
+export HYPOTHESIS_PROFILE ?= dev
+TARGET_TRIPLE := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_ROOMS := src tests tools demo bench
+FUZZ_SECONDS ?= 30
+DEMO_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system env native target demo fmt lint types layers test test-fast test-native test-integration test-e2e fuzz bench bench-quick accept docs lock deny ci clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: system env native target ## everything the other commands need; quiet when all is there
+
+system:
+	@tools/install_system_packages
+
+$(VENV)/.installed: requirements/dev.lock
+	@echo "Installing the Python environment into $(VENV)"
+	test -x $(BIN)/python || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.lock
+	touch $@
+
+env: system
+	@$(MAKE) $(VENV)/.installed
+
+# `corral` is put on the path by a .pth file rather than installed, so that its sources are what runs.
+native: env ## build the Rust data plane into the Python environment
+	@source $(BIN)/activate
+	maturin develop --quiet --release --manifest-path crates/native/Cargo.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+# Static, because it also runs in an initramfs where there is nothing to link with.
+target: system ## build the failover client
+	@RUSTFLAGS="-C target-feature=+crt-static" cargo build --quiet --locked --release --package corral-target --target $(TARGET_TRIPLE)
+	mkdir -p build
+	install -m 755 $(CARGO_TARGET_DIR)/$(TARGET_TRIPLE)/release/corral-target build/corral-target
+
+demo: setup ## a golden image, two servers, a guest in QEMU, one server killed: the main job in one terminal
+	@$(BIN)/python -m demo $(DEMO_ARGS)
+
+fmt: env ## format everything
+	@$(BIN)/ruff format --quiet $(PYTHON_ROOMS)
+	$(BIN)/ruff check --quiet --fix $(PYTHON_ROOMS)
+	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
+
+lint: env ## formatting, ruff, clippy, spelling
+	@$(BIN)/ruff format --check --quiet $(PYTHON_ROOMS)
+	$(BIN)/ruff check --quiet $(PYTHON_ROOMS)
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(BIN)/typos
+
+types: native ## mypy strict; the binding's stub against the binding
+	@$(BIN)/mypy
+	cd $(VENV) && bin/python -m mypy.stubtest corral_native
+
+layers: env ## the import contracts
+	@$(BIN)/lint-imports --no-cache
+
+test-fast: env ## unit and contract tests on memory and SQLite
+	@$(BIN)/python -m pytest -q tests/unit tests/contract
+
+test-native: native ## every Rust test, and the binding's
+	@cargo test --quiet --locked --workspace
+	$(BIN)/python -m pytest -q tests/native
+
+test-integration: native target ## a farm of real processes on loopback
+	@$(BIN)/python -m pytest -q tests/integration
+
+test-e2e: setup ## what others wrote against ours, and the demo with its guest
+	@$(BIN)/python -m pytest -q tests/e2e
+
+fuzz: system ## each fuzz target for FUZZ_SECONDS seconds
+	@command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
+	fuzz/run $(FUZZ_SECONDS)
+
+deny: ## licences, sources and doubles among the Rust dependencies
+	@command -v cargo-deny >/dev/null || cargo install --quiet --locked cargo-deny
+	cargo deny --log-level error check bans licenses sources
+
+bench: setup ## beside nbdkit and qemu-nbd in one run; writes bench/results/latest.json and the page
+	@$(BIN)/python -m bench
+
+bench-quick: setup ## one short pass of the same, kept in build/
+	@$(BIN)/python -m bench --quick
+
+docs: env ## build the documentation; a warning is an error
+	@$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+
+lock: env ## lock the Python and Rust dependencies anew
+	@$(BIN)/python tools/lock_requirements.py
+	cargo update
+
+test: ## sets up, then every test there is
+	@$(MAKE) setup
+	$(MAKE) lint
+	$(MAKE) types
+	$(MAKE) layers
+	$(MAKE) docs
+	$(MAKE) test-fast
+	$(MAKE) test-native
+	$(MAKE) test-integration
+	$(MAKE) test-e2e
+	$(MAKE) fuzz
+	$(MAKE) deny
+
+ci: test ## what .ci/run calls
+
+clean: ## remove what was built here; the caches outside stay
+	@rm -rf build $(VENV)
