@@ -1,0 +1,110 @@
+"""Say what a server's stream process must do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corral.farm.application.chunk_peers import replication_ticket
+from corral.farm.application.ports.chunk_stores import Peer
+
+if TYPE_CHECKING:
+    from corral.farm.application.ports.farm_key import FarmKey
+    from corral.farm.application.ports.records import Transactions
+    from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.estate.farm import Farm
+    from corral.farm.domain.estate.server import Server, ServerId
+    from corral.farm.domain.image.root import RootHash
+    from corral.farm.domain.image.version import VersionName
+
+
+@dataclass(frozen=True)
+class WantedExport:
+    """A version that the server offers to devices. It holds all of it."""
+
+    name: VersionName
+    root: RootHash
+    signature: bytes
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class WantedReplica:
+    """A version that the server should hold, and who can give it what it lacks.
+
+    Listed for complete replicas too: a chunk that turns out damaged comes from the same peers.
+    """
+
+    root: RootHash
+    name: VersionName
+    """One version with that root; there may be several."""
+    signature: bytes
+    size_bytes: int
+    peers: tuple[Peer, ...]
+
+
+@dataclass(frozen=True)
+class ServerConfiguration:
+    """Everything that a stream process needs to go on, the farm being up or down."""
+
+    farm: Farm
+    server: Server
+    exports: tuple[WantedExport, ...]
+    replicas: tuple[WantedReplica, ...]
+    replication_ticket: str
+
+    @property
+    def generation(self) -> int:
+        """Never lower than in an earlier configuration of the same farm."""
+        return self.farm.generation
+
+
+class ConfigureServer:
+    """Derives what a server must do from what the farm wants and what the server reported."""
+
+    def __init__(self, transactions: Transactions, key: FarmKey, clock: Clock) -> None:
+        self._transactions = transactions
+        self._key = key
+        self._clock = clock
+
+    def __call__(self, server_id: ServerId) -> ServerConfiguration:
+        """Give the configuration: the same bytes until something changes or a day turns."""
+        with self._transactions.reading() as records:
+            farm = records.farm.get()
+            server = records.servers.with_id(server_id)
+            others = {other.id: other for other in records.servers.all() if other.id != server.id}
+            exports: list[WantedExport] = []
+            replicas: list[WantedReplica] = []
+            for replica in records.replicas.of_server(server.id):
+                published = [v for v in records.versions.with_root(replica.root) if v.is_published]
+                if not published:
+                    continue
+                if replica.is_complete:
+                    exports += [
+                        WantedExport(v.name, v.root, v.signature, v.size_bytes) for v in published
+                    ]
+                # Complete ones first; one that is still fetching may have what this one lacks.
+                holders = [
+                    others[other.server_id]
+                    for other in sorted(
+                        records.replicas.of_root(replica.root),
+                        key=lambda other: not other.is_complete,
+                    )
+                    if other.server_id in others
+                ]
+                replicas.append(
+                    WantedReplica(
+                        root=replica.root,
+                        name=published[0].name,
+                        signature=published[0].signature,
+                        size_bytes=published[0].size_bytes,
+                        peers=tuple(Peer(holder.name, holder.chunk_url) for holder in holders),
+                    )
+                )
+        return ServerConfiguration(
+            farm=farm,
+            server=server,
+            exports=tuple(sorted(exports, key=lambda export: export.name)),
+            replicas=tuple(replicas),
+            replication_ticket=replication_ticket(server, self._key, self._clock.now()),
+        )

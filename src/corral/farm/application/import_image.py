@@ -1,0 +1,180 @@
+"""Import a disk and publish it as the next version of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.estate.errors import NoServerError
+from corral.farm.domain.image.errors import ImageNameTakenError, VersionChangedError
+from corral.farm.domain.image.image import Image, ImageId, ImageName
+from corral.farm.domain.image.replica import Replica, ReplicaState
+from corral.farm.domain.image.version import (
+    Version,
+    VersionName,
+    VersionNumber,
+    newest_published,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from corral.farm.application.ports.chunk_stores import (
+        ChunkStore,
+        ChunkStores,
+        Difference,
+        ImportedDisk,
+    )
+    from corral.farm.application.ports.disk_files import DiskFiles, DiskFormat
+    from corral.farm.application.ports.farm_key import FarmKey
+    from corral.farm.application.ports.image_locks import ImageLocks
+    from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.sources import Clock, IdSource
+    from corral.farm.application.progress import Progress
+    from corral.farm.domain.estate.server import Server, ServerName
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What to import, and into what."""
+
+    image: ImageName
+    path: Path
+    format: DiskFormat | None = None
+    """The file's format where it must not be guessed."""
+    server: ServerName | None = None
+    """Whose store the chunks go into; by default the first server's."""
+    description: str = ""
+    must_be_new: bool = False
+    """Refuse an image that exists."""
+    even_if_unchanged: bool = False
+    """Publish although the newest version has the same content."""
+
+
+@dataclass(frozen=True)
+class ImportOutcome:
+    """What the import came to."""
+
+    version: Version
+    """The new version, or the newest one if nothing had changed."""
+    server: Server
+    disk: ImportedDisk
+    changed: Difference | None
+    """Against the version before; none for the first."""
+    is_published: bool
+    """False if the disk is the same as the newest version, and nothing was published."""
+
+
+class ImportImage:
+    """Puts a disk into a store, signs its root and publishes the version.
+
+    Nothing of the farm changes before the last step, one transaction; a killed import therefore
+    leaves no version, and its lock ends with its process.
+    """
+
+    def __init__(  # noqa: PLR0913 - ports are few words each; a bundle would only hide them
+        self,
+        *,
+        transactions: Transactions,
+        stores: ChunkStores,
+        disk_files: DiskFiles,
+        locks: ImageLocks,
+        key: FarmKey,
+        ids: IdSource,
+        clock: Clock,
+    ) -> None:
+        self._transactions = transactions
+        self._stores = stores
+        self._disk_files = disk_files
+        self._locks = locks
+        self._key = key
+        self._ids = ids
+        self._clock = clock
+
+    def __call__(self, request: ImportRequest, progress: Progress) -> ImportOutcome:
+        """Import and publish; ``ImageBusyError`` at once if another import of the image runs."""
+        with self._locks.hold(request.image):
+            with self._transactions.reading() as records:
+                farm = records.farm.get()
+                server = _chosen_server(records, request.server)
+                _refuse_if_not_new(records, request)
+                before = _newest(records, request.image)
+            facts = self._disk_files.inspect(request.path, request.format)
+            store = self._stores.open(server.store.path, farm.id)
+            with self._disk_files.opened(facts) as readable:
+                disk = store.import_disk(readable, progress)
+            changed = None
+            if before is not None and store.holds(before.root):
+                changed = store.difference(before.root, disk.root)
+            if before is not None and before.root == disk.root and not request.even_if_unchanged:
+                self._note_replica(server, disk)
+                return ImportOutcome(before, server, disk, changed, is_published=False)
+            version = self._publish(request, server, store, disk)
+            return ImportOutcome(version, server, disk, changed, is_published=True)
+
+    def _publish(
+        self, request: ImportRequest, server: Server, store: ChunkStore, disk: ImportedDisk
+    ) -> Version:
+        now = self._clock.now()
+        signature = self._key.sign(disk.root.signed_message())
+        with self._transactions.writing() as records:
+            image = records.images.find(request.image)
+            if image is None:
+                image = Image(ImageId(self._ids.new()), request.image, now)
+                records.images.add(image)
+            name = VersionName(image.name, VersionNumber(image.last_number + 1))
+            # A delete of the last other version with this root may have taken it out of the store
+            # since the import ended; deletes do that under the writer's lock, as we hold it now.
+            if not store.holds(disk.root):
+                raise VersionChangedError(str(name))
+            version = Version(
+                image_id=image.id,
+                name=name,
+                root=disk.root,
+                size_bytes=disk.size_bytes,
+                signature=signature,
+                published_at=now,
+                description=request.description,
+            )
+            records.versions.publish(version)
+            records.replicas.put(_complete_replica(server, disk, now))
+            records.farm.raise_generation()
+        return version
+
+    def _note_replica(self, server: Server, disk: ImportedDisk) -> None:
+        """Remember that this server, too, holds what it was given again."""
+        with self._transactions.writing() as records:
+            records.replicas.put(_complete_replica(server, disk, self._clock.now()))
+            records.farm.raise_generation()
+
+
+def _chosen_server(records: Records, name: ServerName | None) -> Server:
+    if name is not None:
+        return records.servers.get(name)
+    servers = records.servers.all()
+    if not servers:
+        raise NoServerError
+    return min(servers, key=lambda server: (server.added_at, server.name))
+
+
+def _complete_replica(server: Server, disk: ImportedDisk, now: datetime) -> Replica:
+    return Replica(
+        server_id=server.id,
+        root=disk.root,
+        wanted_at=now,
+        state=ReplicaState.COMPLETE,
+        done_bytes=disk.size_bytes,
+        total_bytes=disk.size_bytes,
+        reported_at=now,
+    )
+
+
+def _refuse_if_not_new(records: Records, request: ImportRequest) -> None:
+    if request.must_be_new and records.images.find(request.image) is not None:
+        raise ImageNameTakenError(request.image)
+
+
+def _newest(records: Records, name: ImageName) -> Version | None:
+    image = records.images.find(name)
+    return None if image is None else newest_published(records.versions.of_image(image.id))

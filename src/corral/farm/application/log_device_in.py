@@ -1,0 +1,108 @@
+"""Log a device in: say what it streams, from which servers, and with which ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
+from corral.farm.domain.delivery.device import Device, DeviceId, Login
+from corral.farm.domain.delivery.errors import (
+    DeviceUnassignedError,
+    ImageWithoutVersionError,
+    NoServerForVersionError,
+)
+from corral.farm.domain.delivery.ranking import Candidate, rank_servers
+from corral.farm.domain.image.version import newest_published
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from corral.farm.application.ports.farm_key import FarmKey
+    from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.image.root import RootHash
+    from corral.farm.domain.image.version import Version
+
+
+@dataclass(frozen=True)
+class LoginAnswer:
+    """Everything that a device needs until its ticket ends, the farm being up or down."""
+
+    device: Device
+    version: Version
+    ticket: str
+    expires_at: datetime
+    servers: tuple[Server, ...]
+    """Ranked, the first one to be tried first; at least one."""
+
+
+class LogDeviceIn:
+    """Gives a device the newest published version of its image, and the least loaded servers.
+
+    The caller is recognised before this (``RecogniseDevice``), or owns the farm's folder.
+    """
+
+    def __init__(self, transactions: Transactions, key: FarmKey, clock: Clock) -> None:
+        self._transactions = transactions
+        self._key = key
+        self._clock = clock
+
+    def __call__(self, device_id: DeviceId) -> LoginAnswer:
+        """Give the answer.
+
+        Raises ``DeviceUnassignedError``, ``ImageWithoutVersionError``, ``NoServerForVersionError``.
+        """
+        now = self._clock.now()
+        with self._transactions.writing() as records:
+            device = records.devices.with_id(device_id)
+            version = _version_for(records, device)
+            servers = rank_servers(_candidates(records, version.root, now), device.id)
+            if not servers:
+                raise NoServerForVersionError(version.name)
+            login = Login(servers[0].id, now)
+            records.devices.set_login(device.id, login)
+        expires_at = now + TICKET_LIFE
+        ticket = Ticket(Purpose.STREAM, device.id, expires_at, version.root)
+        return LoginAnswer(
+            device=device.logged_in(login.server_id, now),
+            version=version,
+            ticket=ticket.sealed(self._key.sign(ticket.message())),
+            expires_at=expires_at,
+            servers=servers,
+        )
+
+
+def _version_for(records: Records, device: Device) -> Version:
+    if device.assignment is None:
+        raise DeviceUnassignedError(device.name)
+    image = records.images.with_id(device.assignment.image_id)
+    newest = newest_published(records.versions.of_image(image.id))
+    if newest is None:
+        raise ImageWithoutVersionError(image.name)
+    return newest
+
+
+def _candidates(records: Records, root: RootHash, now: datetime) -> list[Candidate]:
+    complete = {r.server_id for r in records.replicas.of_root(root) if r.is_complete}
+    return [
+        Candidate(
+            server=server,
+            state=server.state(now),
+            holds_completely=server.id in complete,
+            load=_load(records, server),
+        )
+        for server in records.servers.all()
+    ]
+
+
+def _load(records: Records, server: Server) -> int:
+    """Count the sessions of the last report, and the devices sent there since.
+
+    Without the second, all devices that log in between two reports would go to the same server.
+    """
+    if server.last_report is None:
+        return 0
+    since = records.devices.logged_in_since(server.id, server.last_report.at)
+    return server.last_report.session_count + since

@@ -1,0 +1,272 @@
+"""What the farm remembers, and the transactions in which it is read and changed.
+
+Each repository speaks of one noun. ``get`` raises the noun's ``…UnknownError``, ``find`` gives
+``None``. Lists come in the order of names (versions: of numbers), so that every caller shows them
+alike. ``add`` keeps names unique and raises the noun's ``…TakenError``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from corral.farm.domain.access.token import TokenDigest
+    from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
+    from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.farm import Farm
+    from corral.farm.domain.estate.server import LastReport, Server, ServerId, ServerName
+    from corral.farm.domain.image.image import Image, ImageId, ImageName
+    from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.root import RootHash
+    from corral.farm.domain.image.version import Version, VersionName
+
+
+class FarmRecord(Protocol):
+    """The farm itself."""
+
+    def set_up(self, farm: Farm) -> None:
+        """Remember the farm; raises ``FarmExistsError`` where one is remembered already."""
+        ...
+
+    def get(self) -> Farm:
+        """Give the farm; raises ``FarmUnknownError`` before it was set up."""
+        ...
+
+    def raise_generation(self) -> None:
+        """Say that stream processes have something new to learn."""
+        ...
+
+
+class Servers(Protocol):
+    """The servers with their stores."""
+
+    def add(self, server: Server) -> None:
+        """Add one; raises ``ServerNameTakenError``, ``StoreTakenError``."""
+        ...
+
+    def get(self, name: ServerName) -> Server:
+        """Give the one of that name."""
+        ...
+
+    def with_id(self, server_id: ServerId) -> Server:
+        """Give the one with that id; raises ``ServerUnknownError``."""
+        ...
+
+    def with_token(self, digest: TokenDigest) -> Server | None:
+        """Give the one whose token has that digest."""
+        ...
+
+    def all(self) -> Sequence[Server]:
+        """Give all of them."""
+        ...
+
+    def set_draining(self, server_id: ServerId, *, draining: bool) -> None:
+        """Set or clear the flag."""
+        ...
+
+    def set_report(self, server_id: ServerId, report: LastReport) -> None:
+        """Remember what the server last said of itself."""
+        ...
+
+
+class Images(Protocol):
+    """The images."""
+
+    def add(self, image: Image) -> None:
+        """Add one; raises ``ImageNameTakenError``."""
+        ...
+
+    def get(self, name: ImageName) -> Image:
+        """Give the one of that name."""
+        ...
+
+    def find(self, name: ImageName) -> Image | None:
+        """Give the one of that name, if there is one."""
+        ...
+
+    def with_id(self, image_id: ImageId) -> Image:
+        """Give the one with that id; raises ``ImageUnknownError``."""
+        ...
+
+    def all(self) -> Sequence[Image]:
+        """Give all of them."""
+        ...
+
+
+class Versions(Protocol):
+    """The versions, deleted ones among them."""
+
+    def publish(self, version: Version) -> None:
+        """Add the next version of an image and raise the image's last number to its number.
+
+        Raises ``VersionChangedError`` if the image's last number is not the one before it: somebody
+        else published in the meantime.
+        """
+        ...
+
+    def get(self, name: VersionName) -> Version:
+        """Give the one of that name, whatever its state."""
+        ...
+
+    def of_image(self, image_id: ImageId) -> Sequence[Version]:
+        """Give all versions of an image, lowest number first."""
+        ...
+
+    def all(self) -> Sequence[Version]:
+        """Give all versions of all images."""
+        ...
+
+    def with_root(self, root: RootHash) -> Sequence[Version]:
+        """Give all versions that have that root."""
+        ...
+
+    def move(self, seen: Version, after: Version) -> None:
+        """Replace ``seen`` by ``after``; ``VersionChangedError`` if its state is not as seen."""
+        ...
+
+
+class Replicas(Protocol):
+    """Which server should hold which root, and what it said about that."""
+
+    def put(self, replica: Replica) -> None:
+        """Add it, or replace the one of the same server and root."""
+        ...
+
+    def find(self, server_id: ServerId, root: RootHash) -> Replica | None:
+        """Give the one of that server and root."""
+        ...
+
+    def of_server(self, server_id: ServerId) -> Sequence[Replica]:
+        """Give all of one server, in the order of roots."""
+        ...
+
+    def of_root(self, root: RootHash) -> Sequence[Replica]:
+        """Give all of one root, in the order of server names."""
+        ...
+
+    def all(self) -> Sequence[Replica]:
+        """Give all of them, in the order of server names, then roots."""
+        ...
+
+    def remove_root(self, root: RootHash) -> None:
+        """Want it nowhere any more."""
+        ...
+
+
+class Devices(Protocol):
+    """The devices with their assignments."""
+
+    def add(self, device: Device) -> None:
+        """Add one; raises ``DeviceNameTakenError``, ``MacTakenError``."""
+        ...
+
+    def get(self, name: DeviceName) -> Device:
+        """Give the one of that name."""
+        ...
+
+    def find(self, name: DeviceName) -> Device | None:
+        """Give the one of that name, if there is one."""
+        ...
+
+    def with_id(self, device_id: DeviceId) -> Device:
+        """Give the one with that id; raises ``DeviceUnknownError``."""
+        ...
+
+    def with_image(self, image_id: ImageId) -> Sequence[Device]:
+        """Give those that an image is assigned to."""
+        ...
+
+    def all(self) -> Sequence[Device]:
+        """Give all of them."""
+        ...
+
+    def assign(self, device_id: DeviceId, image_id: ImageId, now: datetime) -> None:
+        """Assign an image, in place of the one before."""
+        ...
+
+    def set_login(self, device_id: DeviceId, login: Login) -> None:
+        """Remember where the device was sent."""
+        ...
+
+    def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:
+        """Count the devices whose last login sent them to that server after that instant."""
+        ...
+
+
+class Sessions(Protocol):
+    """Who streams what, as the servers last said."""
+
+    def replace(self, server_id: ServerId, sessions: Sequence[Session]) -> None:
+        """Put these in the place of everything that the server said before."""
+        ...
+
+    def all(self) -> Sequence[Session]:
+        """Give all of them, in the order of server names, then of their beginnings."""
+        ...
+
+
+class Records(Protocol):
+    """Everything that one transaction sees."""
+
+    @property
+    def farm(self) -> FarmRecord:
+        """The farm itself."""
+        ...
+
+    @property
+    def servers(self) -> Servers:
+        """The servers."""
+        ...
+
+    @property
+    def images(self) -> Images:
+        """The images."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """The versions."""
+        ...
+
+    @property
+    def replicas(self) -> Replicas:
+        """The replicas."""
+        ...
+
+    @property
+    def devices(self) -> Devices:
+        """The devices."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions."""
+        ...
+
+
+class Transactions(Protocol):
+    """Units of work on the farm's records.
+
+    Either all of a writing block is kept or, when it raises, nothing of it. Writers come one after
+    the other; a reader sees one moment and holds nobody up. Keep both short: no chunk is moved and
+    no program run inside one.
+    """
+
+    def reading(self) -> AbstractContextManager[Records]:
+        """Look at one moment; whatever the block writes is thrown away."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Records]:
+        """Change records."""
+        ...
+
+    def set_up(self) -> None:
+        """Make the place where records are kept, or bring it up to date.
+
+        Raises ``FarmNewerError``.
+        """
+        ...

@@ -1,0 +1,28 @@
+"""Recognise a server by its token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.access.token import TokenWrongError
+
+if TYPE_CHECKING:
+    from corral.farm.application.ports.records import Transactions
+    from corral.farm.domain.access.token import Token
+    from corral.farm.domain.estate.server import ServerId
+
+
+class RecogniseServer:
+    """Tells which server a caller is."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def __call__(self, token: Token) -> ServerId:
+        """Give the server's id; raises ``TokenWrongError``."""
+        with self._transactions.reading() as records:
+            server = records.servers.with_token(token.digest())
+        if server is None:
+            msg = "server"
+            raise TokenWrongError(msg)
+        return server.id

@@ -1,0 +1,75 @@
+"""Register a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.delivery.device import (
+    Assignment,
+    Device,
+    DeviceId,
+    DeviceName,
+    MacAddress,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corral.farm.application.ports.records import Transactions
+    from corral.farm.application.ports.secret_files import SecretFiles
+    from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
+    from corral.farm.domain.image.image import ImageName
+
+
+@dataclass(frozen=True)
+class RegisteredDevice:
+    """The device, and the file with its key."""
+
+    device: Device
+    key_file: Path
+
+
+class RegisterDevice:
+    """Adds a device and hands its key over in a file."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        secret_files: SecretFiles,
+        ids: IdSource,
+        tokens: TokenSource,
+        clock: Clock,
+    ) -> None:
+        self._transactions = transactions
+        self._secret_files = secret_files
+        self._ids = ids
+        self._tokens = tokens
+        self._clock = clock
+
+    def __call__(
+        self,
+        name: DeviceName,
+        mac: MacAddress,
+        image: ImageName | None = None,
+        key_file: Path | None = None,
+    ) -> RegisteredDevice:
+        """Give the new device; raises ``DeviceNameTakenError``, ``MacTakenError``."""
+        now = self._clock.now()
+        key = self._tokens.new()
+        with self._transactions.writing() as records:
+            assignment = None
+            if image is not None:
+                assignment = Assignment(records.images.get(image).id, now)
+            device = Device(
+                id=DeviceId(self._ids.new()),
+                name=name,
+                mac=mac,
+                key_digest=key.digest(),
+                registered_at=now,
+                assignment=assignment,
+            )
+            records.devices.add(device)
+            # Inside the transaction: a device whose key nobody has could never log in.
+            written = self._secret_files.for_device(name, key, key_file)
+        return RegisteredDevice(device, written)

@@ -1,0 +1,104 @@
+"""Take what a server says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.delivery.session import Session
+from corral.farm.domain.estate.server import LastReport, ServerId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.delivery.device import DeviceId
+    from corral.farm.domain.image.replica import ReplicaState
+    from corral.farm.domain.image.root import RootHash
+
+
+@dataclass(frozen=True)
+class ReportedReplica:
+    """How far a server is with one replica."""
+
+    root: RootHash
+    state: ReplicaState
+    done_bytes: int
+    total_bytes: int
+    fetched_bytes: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ReportedSession:
+    """A connection to the server."""
+
+    device_id: DeviceId | None
+    export: str
+    address: str
+    connected_at: datetime
+    sent_bytes: int
+
+
+@dataclass(frozen=True)
+class ServerReport:
+    """All that a server says at one time; whatever it does not name is over."""
+
+    replicas: tuple[ReportedReplica, ...] = ()
+    sessions: tuple[ReportedSession, ...] = ()
+    counters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    free_bytes: int | None = None
+
+
+class TakeServerReport:
+    """Remembers a report; a replica that became complete, or no longer is, is news to servers."""
+
+    def __init__(self, transactions: Transactions, clock: Clock) -> None:
+        self._transactions = transactions
+        self._clock = clock
+
+    def __call__(self, server_id: ServerId, report: ServerReport) -> None:
+        """Take the report. What it says of replicas that the farm does not want is left aside."""
+        now = self._clock.now()
+        with self._transactions.writing() as records:
+            records.servers.set_report(
+                server_id,
+                LastReport(now, len(report.sessions), report.free_bytes, report.counters),
+            )
+            records.sessions.replace(
+                server_id,
+                [
+                    Session(
+                        server_id=server_id,
+                        device_id=session.device_id,
+                        export=session.export,
+                        address=session.address,
+                        connected_at=session.connected_at,
+                        sent_bytes=session.sent_bytes,
+                    )
+                    for session in report.sessions
+                ],
+            )
+            for reported in report.replicas:
+                _note(records, server_id, reported, now)
+
+
+def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now: datetime) -> None:
+    known = records.replicas.find(server_id, reported.root)
+    if known is None:
+        return
+    after = replace(
+        known,
+        state=reported.state,
+        done_bytes=reported.done_bytes,
+        total_bytes=reported.total_bytes,
+        fetched_bytes=reported.fetched_bytes,
+        problem=reported.problem,
+        reported_at=now,
+    )
+    records.replicas.put(after)
+    if after.is_complete != known.is_complete:
+        records.farm.raise_generation()

@@ -1,0 +1,4 @@
+"""Who may do what: tokens, tickets and signatures, as values.
+
+Not here: making random bytes and the mathematics of signatures; those are ports.
+"""

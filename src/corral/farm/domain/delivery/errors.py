@@ -1,0 +1,78 @@
+"""The rules of delivery that can be broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.errors import RefusedError, TakenError, TryAgainError, UnknownThingError
+
+if TYPE_CHECKING:
+    from corral.farm.domain.delivery.device import DeviceName, MacAddress
+    from corral.farm.domain.image.image import ImageName
+    from corral.farm.domain.image.version import VersionName
+
+
+class DeviceUnknownError(UnknownThingError):
+    """The farm has no device of that name."""
+
+    code = "device-unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the farm has no device {name!r}: 'corral device list' shows those it has,"
+            " 'corral device add' registers one"
+        )
+
+
+class DeviceNameTakenError(TakenError):
+    """The name of a device is unique in its farm."""
+
+    code = "device-name-taken"
+
+    def __init__(self, name: DeviceName) -> None:
+        super().__init__(f"the farm has a device {name!r} already: choose another name")
+
+
+class MacTakenError(TakenError):
+    """A network card belongs to one device."""
+
+    code = "mac-taken"
+
+    def __init__(self, mac: MacAddress) -> None:
+        super().__init__(
+            f"{mac} is the MAC address of another device: 'corral device list' shows which"
+        )
+
+
+class DeviceUnassignedError(RefusedError):
+    """A device starts only from an image that was assigned to it."""
+
+    code = "device-unassigned"
+
+    def __init__(self, name: DeviceName) -> None:
+        super().__init__(
+            f"no image is assigned to device {name!r}: 'corral device assign {name} IMAGE' does it"
+        )
+
+
+class ImageWithoutVersionError(RefusedError):
+    """An image whose versions were all deleted has nothing to stream."""
+
+    code = "image-without-version"
+
+    def __init__(self, name: ImageName) -> None:
+        super().__init__(
+            f"image {name!r} has no published version: import one with 'corral image import'"
+        )
+
+
+class NoServerForVersionError(TryAgainError):
+    """A device needs a server that is online, not draining, and holds its version completely."""
+
+    code = "no-server-for-version"
+
+    def __init__(self, name: VersionName) -> None:
+        super().__init__(
+            f"no server is ready to stream {name}: start a server that holds it, undrain one, or"
+            f" replicate it; 'corral image show {name.image}' says where it is"
+        )

@@ -1,0 +1,124 @@
+"""The rules of the estate that can be broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.errors import (
+    EnvironmentFaultError,
+    RefusedError,
+    TakenError,
+    UnknownThingError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corral.farm.domain.estate.farm import FarmName
+    from corral.farm.domain.estate.server import ServerName
+
+
+class FarmUnknownError(UnknownThingError):
+    """The folder (or database) holds no farm."""
+
+    code = "farm-unknown"
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"there is no farm in {where}: name its folder with --farm or CORRAL_FARM,"
+            " or make one with 'corral farm create'"
+        )
+
+
+class FarmExistsError(TakenError):
+    """A folder (or database) holds one farm; a second is never made over it."""
+
+    code = "farm-exists"
+
+    def __init__(self, name: FarmName) -> None:
+        super().__init__(f"there is a farm here already, {name!r}: name another folder with --farm")
+
+
+class FarmNewerError(EnvironmentFaultError):
+    """A database that a newer release has changed is not opened by an older one."""
+
+    code = "farm-newer"
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the farm's database is at revision {revision}, which this release does not know:"
+            " use the release that made it, or a newer one"
+        )
+
+
+class FarmDatabaseError(EnvironmentFaultError):
+    """The farm's database cannot be used: it is locked, damaged, or out of reach."""
+
+    code = "farm-database"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the farm's database cannot be used: {reason}; nothing was changed by this command."
+            " Check the farm folder's disk and permissions, then try again"
+        )
+
+
+class FarmKeyUnusableError(EnvironmentFaultError):
+    """The farm's signing key must be readable by its owner only, and be the key of this farm."""
+
+    code = "farm-key-unusable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the farm's signing key {path} cannot be used: {reason};"
+            " restore it from the backup of the farm folder, with permissions 0600"
+        )
+
+
+class ProgramMissingError(EnvironmentFaultError):
+    """A program or package that the command needs is not installed on this machine."""
+
+    code = "program-missing"
+
+    def __init__(self, program: str, needed_for: str, install: str) -> None:
+        super().__init__(f"{program} is needed to {needed_for} and is not installed: {install}")
+
+
+class ServerUnknownError(UnknownThingError):
+    """The farm has no server of that name."""
+
+    code = "server-unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the farm has no server {name!r}: 'corral server list' shows those it has"
+        )
+
+
+class ServerNameTakenError(TakenError):
+    """The name of a server is unique in its farm."""
+
+    code = "server-name-taken"
+
+    def __init__(self, name: ServerName) -> None:
+        super().__init__(f"the farm has a server {name!r} already: choose another name")
+
+
+class StoreTakenError(TakenError):
+    """A store folder belongs to one server."""
+
+    code = "store-taken"
+
+    def __init__(self, path: Path, owner: ServerName) -> None:
+        super().__init__(
+            f"{path} is the store of server {owner!r}: give each server a folder of its own"
+        )
+
+
+class NoServerError(RefusedError):
+    """An image goes into a server's store, so the farm must have a server first."""
+
+    code = "no-server"
+
+    def __init__(self) -> None:
+        super().__init__("the farm has no server yet: add one with 'corral server add'")

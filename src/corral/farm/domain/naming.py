@@ -1,0 +1,31 @@
+"""The one rule for names of servers, images, devices and farms."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from corral.farm.domain.errors import InvalidInputError
+
+# A name is a file name, a part of an export name (`image/number`) and a word in
+# messages. The strictest of these wins; 63 is the length of one DNS label.
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+
+
+class NameInvalidError(InvalidInputError):
+    """A name is 1 to 63 of a-z, 0-9, dot and dash, with a letter or a digit at both ends."""
+
+    code = "name-invalid"
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(
+            f"{text!r} cannot be the name of a {kind}: use 1 to 63 of a-z, 0-9, dot and dash,"
+            " with a letter or a digit at both ends"
+        )
+
+
+def checked_name(kind: str, text: str) -> str:
+    """``text`` if it may name a ``kind`` of thing; names are never corrected silently."""
+    if _NAME.fullmatch(text) is None or ".." in text:
+        raise NameInvalidError(kind, text)
+    return text
