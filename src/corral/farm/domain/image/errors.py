@@ -194,6 +194,18 @@ class DiskBackingMissingError(InvalidInputError):
         )
 
 
+class DiskBackingOutsideError(InvalidInputError):
+    """A disk image may build only on files in its own folder, lest it publish others."""
+
+    code = "disk-backing-outside"
+
+    def __init__(self, path: Path, backing: str) -> None:
+        super().__init__(
+            f"{path} builds on {backing}, which is not in its own folder: put both in one folder,"
+            " or flatten the image with 'qemu-img convert' where it was made"
+        )
+
+
 class DiskUnreadableError(EnvironmentFaultError):
     """The disk image could not be read, or the exported file could not be written."""
 

@@ -1,0 +1,145 @@
+"""Running QEMU's programs: always with arguments as a list, in the C locale, bounded in memory."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from corral.farm.domain.estate.errors import ProgramMissingError
+
+BlockNode = dict[str, Any]
+"""A QEMU block graph: each layer with its driver, so that nothing is left to probing."""
+
+# A crafted image can make its reader allocate without end; real ones need a small part of this.
+_MEMORY_LIMIT: Final = "--as=4294967296"
+_INSPECT_SECONDS: Final = 120.0
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.02
+
+
+class QemuError(Exception):
+    """A program of QEMU's refused; the message is its own last line."""
+
+
+def file_name(node: BlockNode) -> str:
+    """Write a graph as the one argument that all of QEMU's programs take."""
+    return "json:" + json.dumps(node)
+
+
+def query(arguments: list[str]) -> str:
+    """Run qemu-img for its answer."""
+    done = subprocess.run(  # noqa: S603 - no shell; paths are absolute or inside JSON
+        [*_bounded(), _program("qemu-img"), *arguments],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_INSPECT_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0 and not done.stdout.strip():
+        raise QemuError(last_line(done.stderr))
+    return done.stdout
+
+
+@contextmanager
+def answering(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run qemu-img for the length of the block, its output to be read as it comes."""
+    with subprocess.Popen(  # noqa: S603 - as above
+        [_program("setpriv"), "--pdeathsig", "KILL", *_bounded(), _program("qemu-img"), *arguments],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def served_over_nbd(node: BlockNode) -> Iterator[Path]:
+    """Serve a graph read-only on a unix socket in a folder that nobody else may enter.
+
+    qemu-nbd dies with this process, however this process dies.
+    """
+    with TemporaryDirectory(prefix="corral-nbd-") as folder:
+        path = Path(folder) / "nbd"
+        command = [
+            *(_program("setpriv"), "--pdeathsig", "KILL"),
+            *(_program("qemu-nbd"), "--read-only", "--persistent", "--shared=16"),
+            *("--socket", str(path), file_name(node)),
+        ]
+        with subprocess.Popen(  # noqa: S603 - as above
+            command,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        ) as process:
+            try:
+                _wait_until_it_accepts(process, path)
+                yield path
+            finally:
+                process.terminate()
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+
+def last_line(text: str) -> str:
+    """Give the sentence of an error output that matters, without the program's name."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    line = lines[-1].strip() if lines else "it ended without saying why"
+    return line.removeprefix("qemu-img: ").removeprefix("qemu-nbd: ")
+
+
+def _wait_until_it_accepts(process: subprocess.Popen[str], path: Path) -> None:
+    waited = 0.0
+    while waited < _START_SECONDS:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                pass
+            else:
+                return
+        try:
+            process.wait(_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            waited += _POLL_SECONDS
+            continue
+        errors = process.stderr.read() if process.stderr else ""
+        raise QemuError(last_line(errors))
+    message = f"qemu-nbd did not answer within {_START_SECONDS:.0f} s"
+    raise QemuError(message)
+
+
+def _bounded() -> list[str]:
+    return [_program("prlimit"), _MEMORY_LIMIT, "--"]
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        package = "util-linux" if name in ("prlimit", "setpriv") else "qemu-utils"
+        raise ProgramMissingError(name, "read disk images other than raw", f"apt install {package}")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
