@@ -1,0 +1,152 @@
+"""A stream process asks what it should do and says what it does.
+
+Desired state: the configuration says what should be, whole, each time; the process makes it so and
+reports what is. Nothing here is a command, so losing or repeating a message does no harm.
+"""
+
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import Field
+
+from corral.wire.message import (
+    Address,
+    Base64,
+    Bytes,
+    ExportName,
+    HttpUrl,
+    Message,
+    Name,
+    Part,
+    RootHex,
+    UnixSeconds,
+)
+
+
+class Export(Part):
+    """A version that the server should offer."""
+
+    name: ExportName
+    root: RootHex
+    signature: Base64
+    """The farm's Ed25519 signature of the root; an export is not offered if it is wrong."""
+
+
+class Peer(Part):
+    """Another server, as a source of chunks."""
+
+    server: Name
+    url: HttpUrl
+
+
+class Replica(Part):
+    """A version whose chunks the server should hold, and who may have what it lacks."""
+
+    root: RootHex
+    export: ExportName
+    """One version with this root, for people; there may be several."""
+    signature: Base64
+    size_bytes: Bytes
+    peers: tuple[Peer, ...]
+
+
+class ServerConfiguration(Message):
+    """The answer to ``GET /v1/server/configuration``: all that a stream process is to do."""
+
+    farm: UUID
+    generation: int
+    """Never goes back; a configuration older than the one in force is refused."""
+    farm_public_key: Base64
+    server: Name
+    exports: tuple[Export, ...]
+    replicas: tuple[Replica, ...]
+    replication_ticket: str
+    """Opens the chunk servers of the peers; a secret."""
+    draining: bool = False
+
+
+class ReplicaState(StrEnum):
+    """How far a replica is."""
+
+    WANTED = "wanted"
+    FETCHING = "fetching"
+    COMPLETE = "complete"
+    DAMAGED = "damaged"
+    STUCK = "stuck"
+
+
+class ReplicaReport(Part):
+    """The state of one replica that the server was told to hold."""
+
+    root: RootHex
+    state: ReplicaState
+    done_bytes: Bytes = 0
+    """Bytes of the image whose chunks are there."""
+    total_bytes: Bytes = 0
+    fetched_bytes: Bytes = 0
+    """Bytes that came over the network for it since the process began."""
+    problem: str = ""
+    """Why it is damaged or stuck, for people. It is tried again all the same."""
+
+
+class SessionReport(Part):
+    """A connection that is being served."""
+
+    subject: UUID | None
+    """The device of the ticket; none on a listener that asks for no ticket."""
+    device: Name | None = None
+    """The device's name, where the server knows it."""
+    export: ExportName
+    address: str
+    connected_at: UnixSeconds
+    sent_bytes: Bytes
+
+
+class RefusedExport(Part):
+    """An export of the configuration that the server does not offer, and why."""
+
+    name: ExportName
+    code: str
+    detail: str
+
+
+class ServerReport(Message):
+    """The body of ``POST /v1/server/report``: what the stream process does now."""
+
+    server: Name
+    generation: int
+    """Of the configuration in force."""
+    draining: bool = False
+    exports: tuple[ExportName, ...] = ()
+    """What is on offer."""
+    refused: tuple[RefusedExport, ...] = ()
+    replicas: tuple[ReplicaReport, ...] = ()
+    sessions: tuple[SessionReport, ...] = ()
+    counters: dict[str, int] = Field(default_factory=dict)
+    """The stream server's own counters since its start, by name."""
+    store_free_bytes: Bytes | None = None
+
+
+class ReportAccepted(Message):
+    """The answer to a report."""
+
+    generation: int
+    """Of the configuration that the farm wants now; if higher than reported, fetch it."""
+
+
+class ServerFile(Message):
+    """What a stream process is started with: ``FARM/servers/NAME.json``.
+
+    Readable by its owner only (0600), for it holds the server's token.
+    """
+
+    farm: UUID
+    server: Name
+    token: str
+    api_urls: tuple[HttpUrl, ...]
+    store: str
+    """Absolute path of the store folder."""
+    listen: tuple[str, ...]
+    """``HOST:PORT`` or ``unix:PATH``; a unix socket is open to whoever may open its file."""
+    chunks: Address
+    """Where the chunk server for other servers listens."""

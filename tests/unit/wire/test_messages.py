@@ -1,0 +1,67 @@
+import pytest
+from pydantic import ValidationError
+
+from corral.wire.login import LoginAnswer
+from corral.wire.server import Export, Peer, ServerReport
+
+LOGIN = {
+    "format": 1,
+    "device": "pc1",
+    "export": "debian/2",
+    "root": "ab" * 32,
+    "size_bytes": 1024,
+    "ticket": "AQ",
+    "expires_at": 1,
+    "write_cache": "device-ram",
+    "servers": [{"name": "s2", "addresses": ["127.0.0.1:10812", "[::1]:10812"]}],
+}
+
+
+def test_a_message_reads_back_as_it_was_written() -> None:
+    answer = LoginAnswer.model_validate(LOGIN)
+    assert LoginAnswer.model_validate_json(answer.model_dump_json()) == answer
+    assert answer.model_dump(mode="json") == LOGIN
+
+
+def test_a_field_of_a_newer_writer_is_ignored() -> None:
+    assert LoginAnswer.model_validate({**LOGIN, "mood": "good"}) == LoginAnswer.model_validate(
+        LOGIN
+    )
+
+
+def test_a_format_of_a_newer_release_is_refused() -> None:
+    with pytest.raises(ValidationError, match="format"):
+        LoginAnswer.model_validate({**LOGIN, "format": 2})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("root", "AB" * 32),
+        ("root", "ab" * 31),
+        ("export", "debian"),
+        ("export", "debian/0"),
+        ("export", "debian/1;ticket"),
+        ("servers", [{"name": "s1", "addresses": ["127.0.0.1"]}]),
+        ("servers", [{"name": "s1", "addresses": ["127.0.0.1:65536"]}]),
+        ("size_bytes", -1),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        LoginAnswer.model_validate({**LOGIN, field: value})
+
+
+def test_a_signature_is_base64() -> None:
+    with pytest.raises(ValidationError, match="base64"):
+        Export(name="debian/1", root="ab" * 32, signature="!")
+
+
+@pytest.mark.parametrize("url", ["ftp://s1/", "file:///etc/passwd", "s1:10901"])
+def test_a_peer_is_reached_over_http(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Peer(server="s1", url=url)
+
+
+def test_a_report_needs_no_more_than_who_and_what_generation() -> None:
+    assert ServerReport(server="s1", generation=3).sessions == ()
