@@ -1,1 +1,39 @@
-//! To be written.
+//! Where chunks are kept and how they are had: a store in a folder, what reads disks into it, and what fetches from peers.
+//!
+//! Everything here blocks and may be used from any thread. It decides nothing about the farm (which version is whose, who
+//! may read what), knows no NBD server and no HTTP server: those are `stream-server`'s. Formats are `chunk-store`'s, drawn
+//! in `docs/formats/store.md`.
+
+mod catalogue;
+mod disk;
+mod error;
+mod flat;
+mod heal;
+mod http_peers;
+mod import;
+mod manifest;
+mod pack_writer;
+mod progress;
+mod ready;
+mod replicate;
+mod served;
+mod source;
+mod store;
+mod verify;
+
+pub use disk::{DiskSource, RawFile};
+pub use error::{
+    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError, PeerFailure, ReadError,
+    ReplicateError,
+    VerifyError,
+};
+pub use heal::HealReport;
+pub use http_peers::{HttpPeer, HttpPeers};
+pub use import::Imported;
+pub use manifest::{Difference, Manifest};
+pub use progress::{Progress, ProgressValues};
+pub use replicate::Replicated;
+pub use served::{Extent, ServedCounters, ServedVersion};
+pub use source::{ChunkSource, MAXIMUM_BATCH_NAMES, NoPeers};
+pub use store::{FarmId, STORE_FORMAT, Store, StoreId};
+pub use verify::{DamagedFlat, DamagedPack, VerifyReport};

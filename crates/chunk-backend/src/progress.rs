@@ -1,0 +1,76 @@
+//! How far a long operation is, readable from another thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+#[derive(Debug, Default)]
+struct Counters {
+    total_bytes: AtomicU64,
+    done_bytes: AtomicU64,
+    new_chunks: AtomicU64,
+    new_bytes: AtomicU64,
+    stored_bytes: AtomicU64,
+    is_cancelled: AtomicBool,
+}
+
+/// Shared between the thread that works and those that watch or cancel; a clone is the same progress.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<Counters>);
+
+/// What a [`Progress`] showed at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProgressValues {
+    /// Bytes of the whole work (plain bytes; 0 until it is known).
+    pub total_bytes: u64,
+    /// Bytes of it that are done.
+    pub done_bytes: u64,
+    /// Chunks that were new to the store: stored, or fetched from a peer.
+    pub new_chunks: u64,
+    /// Their plain bytes.
+    pub new_bytes: u64,
+    /// Bytes that they take in packs.
+    pub stored_bytes: u64,
+}
+
+impl Progress {
+    /// A progress at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What it shows now.
+    pub fn values(&self) -> ProgressValues {
+        let counters = &self.0;
+        ProgressValues {
+            total_bytes: counters.total_bytes.load(Relaxed),
+            done_bytes: counters.done_bytes.load(Relaxed),
+            new_chunks: counters.new_chunks.load(Relaxed),
+            new_bytes: counters.new_bytes.load(Relaxed),
+            stored_bytes: counters.stored_bytes.load(Relaxed),
+        }
+    }
+
+    /// Ask the work to stop at its next step.
+    pub fn cancel(&self) {
+        self.0.is_cancelled.store(true, Relaxed);
+    }
+
+    /// True once [`Progress::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled.load(Relaxed)
+    }
+
+    pub(crate) fn set_total(&self, bytes: u64) {
+        self.0.total_bytes.store(bytes, Relaxed);
+    }
+
+    pub(crate) fn add_done(&self, bytes: u64) {
+        self.0.done_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn add_new(&self, plain_bytes: u64, stored_bytes: u64) {
+        self.0.new_chunks.fetch_add(1, Relaxed);
+        self.0.new_bytes.fetch_add(plain_bytes, Relaxed);
+        self.0.stored_bytes.fetch_add(stored_bytes, Relaxed);
+    }
+}
