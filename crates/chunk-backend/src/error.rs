@@ -150,14 +150,14 @@ pub enum OpenError {
 #[non_exhaustive]
 pub enum ReadError {
     /// No such version here, and no peer has it.
-    #[error("version {root} is not in the store {}{}", store.display(), because(peers.as_ref()))]
+    #[error("version {root} is not in the store {}{}", store.display(), because(peers.as_deref()))]
     UnknownVersion {
         /// The version.
         root: RootHash,
         /// The store's folder.
         store: PathBuf,
         /// What the peers said, if any were asked.
-        peers: Option<FetchError>,
+        peers: Option<Box<FetchError>>,
     },
     /// The file of its root record is not sound, and no peer has it.
     #[error("the root record of version {root} in the store {} is damaged; heal the store from a peer", store.display())]
@@ -177,7 +177,7 @@ pub enum ReadError {
     },
     /// The chunk is missing or damaged here, and no peer could give it.
     #[error("chunk {name} is {} in the store {}{}; heal the store from a server that has it",
-        if *is_damaged { "damaged" } else { "missing" }, store.display(), because(peers.as_ref()))]
+        if *is_damaged { "damaged" } else { "missing" }, store.display(), because(peers.as_deref()))]
     ChunkUnavailable {
         /// The chunk (or page).
         name: ChunkName,
@@ -186,7 +186,7 @@ pub enum ReadError {
         /// The store's folder.
         store: PathBuf,
         /// What the peers said, if any were asked.
-        peers: Option<FetchError>,
+        peers: Option<Box<FetchError>>,
     },
     /// A sound chunk is not a page of the right length: the version was made wrong, and no copy of it is better.
     #[error("page {name} of version {root} has the wrong length: the version is unusable; import it again")]

@@ -43,7 +43,7 @@ pub struct ServedCounters {
 #[derive(Debug)]
 pub struct ServedVersion;
 
-#[expect(unused_variables, clippy::todo, clippy::missing_errors_doc, clippy::unused_self, missing_docs)]
+#[expect(unused_variables, clippy::todo, clippy::missing_errors_doc, clippy::unused_self)]
 impl ServedVersion {
     pub fn root(&self) -> RootHash {
         todo!()

@@ -60,7 +60,7 @@ id_type! {
 #[derive(Debug, Clone)]
 pub struct Store;
 
-#[expect(unused_variables, clippy::todo, clippy::missing_errors_doc, clippy::needless_pass_by_value, clippy::unused_self, missing_docs)]
+#[expect(unused_variables, clippy::todo, clippy::missing_errors_doc, clippy::needless_pass_by_value, clippy::unused_self)]
 impl Store {
     pub fn create(path: &Path, farm: FarmId) -> Result<Self, CreateError> {
         todo!()
