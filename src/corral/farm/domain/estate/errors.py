@@ -68,7 +68,7 @@ class FarmKeyUnusableError(EnvironmentFaultError):
 
     code = "farm-key-unusable"
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(
             f"the farm's signing key {path} cannot be used: {reason};"
             " restore it from the backup of the farm folder, with permissions 0600"

@@ -1,0 +1,103 @@
+"""Devices and sessions in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.delivery.errors import (
+    DeviceNameTakenError,
+    DeviceUnknownError,
+    MacTakenError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from corral.farm.adapters.memory.state import State
+    from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
+    from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.server import ServerId
+    from corral.farm.domain.image.image import ImageId
+
+
+class MemoryDevices:
+    """Devices by id."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, device: Device) -> None:
+        """Add one."""
+        if self.find(device.name) is not None:
+            raise DeviceNameTakenError(device.name)
+        if any(other.mac == device.mac for other in self._state.devices.values()):
+            raise MacTakenError(device.mac)
+        self._state.devices[device.id] = device
+
+    def get(self, name: DeviceName) -> Device:
+        """Give the one of that name."""
+        device = self.find(name)
+        if device is None:
+            raise DeviceUnknownError(name)
+        return device
+
+    def find(self, name: DeviceName) -> Device | None:
+        """Give the one of that name, if there is one."""
+        return next((d for d in self._state.devices.values() if d.name == name), None)
+
+    def with_id(self, device_id: DeviceId) -> Device:
+        """Give the one with that id."""
+        try:
+            return self._state.devices[device_id]
+        except KeyError:
+            raise DeviceUnknownError(str(device_id)) from None
+
+    def with_image(self, image_id: ImageId) -> Sequence[Device]:
+        """Give those that an image is assigned to."""
+        return [
+            device
+            for device in self.all()
+            if device.assignment is not None and device.assignment.image_id == image_id
+        ]
+
+    def all(self) -> Sequence[Device]:
+        """Give all of them."""
+        return sorted(self._state.devices.values(), key=lambda device: device.name)
+
+    def assign(self, device_id: DeviceId, image_id: ImageId, now: datetime) -> None:
+        """Assign an image, in place of the one before."""
+        self._state.devices[device_id] = self.with_id(device_id).assigned(image_id, now)
+
+    def set_login(self, device_id: DeviceId, login: Login) -> None:
+        """Remember where the device was sent."""
+        self._state.devices[device_id] = replace(self.with_id(device_id), last_login=login)
+
+    def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:
+        """Count the devices whose last login sent them to that server after that instant."""
+        logins = (device.last_login for device in self._state.devices.values())
+        return sum(
+            1
+            for login in logins
+            if login is not None and login.server_id == server_id and login.at > instant
+        )
+
+
+class MemorySessions:
+    """Sessions by server."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def replace(self, server_id: ServerId, sessions: Sequence[Session]) -> None:
+        """Put these in the place of everything that the server said before."""
+        self._state.sessions[server_id] = tuple(sessions)
+
+    def all(self) -> Sequence[Session]:
+        """Give all of them."""
+        servers = self._state.servers
+        return sorted(
+            (session for sessions in self._state.sessions.values() for session in sessions),
+            key=lambda session: (servers[session.server_id].name, session.connected_at),
+        )

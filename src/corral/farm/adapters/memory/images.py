@@ -1,0 +1,135 @@
+"""Images, versions and replicas in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from corral.farm.domain.image.errors import (
+    ImageNameTakenError,
+    ImageUnknownError,
+    VersionChangedError,
+    VersionUnknownError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corral.farm.adapters.memory.state import State
+    from corral.farm.domain.estate.server import ServerId
+    from corral.farm.domain.image.image import Image, ImageId, ImageName
+    from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.root import RootHash
+    from corral.farm.domain.image.version import Version, VersionName
+
+
+class MemoryImages:
+    """Images by id."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, image: Image) -> None:
+        """Add one."""
+        if self.find(image.name) is not None:
+            raise ImageNameTakenError(image.name)
+        self._state.images[image.id] = image
+
+    def get(self, name: ImageName) -> Image:
+        """Give the one of that name."""
+        image = self.find(name)
+        if image is None:
+            raise ImageUnknownError(name)
+        return image
+
+    def find(self, name: ImageName) -> Image | None:
+        """Give the one of that name, if there is one."""
+        return next((i for i in self._state.images.values() if i.name == name), None)
+
+    def with_id(self, image_id: ImageId) -> Image:
+        """Give the one with that id."""
+        try:
+            return self._state.images[image_id]
+        except KeyError:
+            raise ImageUnknownError(str(image_id)) from None
+
+    def all(self) -> Sequence[Image]:
+        """Give all of them."""
+        return sorted(self._state.images.values(), key=lambda image: image.name)
+
+
+class MemoryVersions:
+    """Versions by name."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def publish(self, version: Version) -> None:
+        """Add the next version of an image."""
+        image = self._state.images.get(version.image_id)
+        if image is None or image.last_number != version.number - 1:
+            raise VersionChangedError(str(version.name))
+        self._state.images[image.id] = replace(image, last_number=version.number)
+        self._state.versions[version.name] = version
+
+    def get(self, name: VersionName) -> Version:
+        """Give the one of that name, whatever its state."""
+        try:
+            return self._state.versions[name]
+        except KeyError:
+            raise VersionUnknownError(str(name)) from None
+
+    def of_image(self, image_id: ImageId) -> Sequence[Version]:
+        """Give all versions of an image."""
+        return [version for version in self.all() if version.image_id == image_id]
+
+    def all(self) -> Sequence[Version]:
+        """Give all versions of all images."""
+        return [self._state.versions[name] for name in sorted(self._state.versions)]
+
+    def with_root(self, root: RootHash) -> Sequence[Version]:
+        """Give all versions that have that root."""
+        return [version for version in self.all() if version.root == root]
+
+    def move(self, seen: Version, after: Version) -> None:
+        """Replace the version if its state is still the one that was seen."""
+        known = self._state.versions.get(seen.name)
+        if known is None or known.state is not seen.state:
+            raise VersionChangedError(str(seen.name))
+        self._state.versions[seen.name] = after
+
+
+class MemoryReplicas:
+    """Replicas by server and root."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def put(self, replica: Replica) -> None:
+        """Add it, or replace the one of the same server and root."""
+        self._state.replicas[replica.server_id, replica.root] = replica
+
+    def find(self, server_id: ServerId, root: RootHash) -> Replica | None:
+        """Give the one of that server and root."""
+        return self._state.replicas.get((server_id, root))
+
+    def of_server(self, server_id: ServerId) -> Sequence[Replica]:
+        """Give all of one server."""
+        return [replica for replica in self.all() if replica.server_id == server_id]
+
+    def of_root(self, root: RootHash) -> Sequence[Replica]:
+        """Give all of one root."""
+        return [replica for replica in self.all() if replica.root == root]
+
+    def all(self) -> Sequence[Replica]:
+        """Give all of them."""
+        servers = self._state.servers
+        return sorted(
+            self._state.replicas.values(),
+            key=lambda replica: (servers[replica.server_id].name, replica.root),
+        )
+
+    def remove_root(self, root: RootHash) -> None:
+        """Want it nowhere any more."""
+        for replica in self.of_root(root):
+            del self._state.replicas[replica.server_id, root]

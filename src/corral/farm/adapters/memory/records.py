@@ -1,0 +1,148 @@
+"""The farm's records in memory."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
+from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
+from corral.farm.adapters.memory.state import State
+from corral.farm.domain.estate.errors import (
+    FarmExistsError,
+    FarmUnknownError,
+    ServerNameTakenError,
+    ServerUnknownError,
+    StoreTakenError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from corral.farm.domain.access.token import TokenDigest
+    from corral.farm.domain.estate.farm import Farm
+    from corral.farm.domain.estate.server import LastReport, Server, ServerId, ServerName
+
+
+class MemoryFarmRecord:
+    """The farm itself."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def set_up(self, farm: Farm) -> None:
+        """Remember the farm; once."""
+        if self._state.farm is not None:
+            raise FarmExistsError(self._state.farm.name)
+        self._state.farm = farm
+
+    def get(self) -> Farm:
+        """Give the farm."""
+        if self._state.farm is None:
+            where = "memory"
+            raise FarmUnknownError(where)
+        return self._state.farm
+
+    def raise_generation(self) -> None:
+        """Add one."""
+        farm = self.get()
+        self._state.farm = replace(farm, generation=farm.generation + 1)
+
+
+class MemoryServers:
+    """Servers by id."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, server: Server) -> None:
+        """Add one."""
+        for other in self.all():
+            if other.name == server.name:
+                raise ServerNameTakenError(server.name)
+            if server.store.path == other.store.path or server.store.id == other.store.id:
+                raise StoreTakenError(server.store.path, other.name)
+        self._state.servers[server.id] = server
+
+    def get(self, name: ServerName) -> Server:
+        """Give the one of that name."""
+        for server in self._state.servers.values():
+            if server.name == name:
+                return server
+        raise ServerUnknownError(name)
+
+    def with_id(self, server_id: ServerId) -> Server:
+        """Give the one with that id."""
+        try:
+            return self._state.servers[server_id]
+        except KeyError:
+            raise ServerUnknownError(str(server_id)) from None
+
+    def with_token(self, digest: TokenDigest) -> Server | None:
+        """Give the one whose token has that digest."""
+        return next((s for s in self._state.servers.values() if s.token_digest == digest), None)
+
+    def all(self) -> Sequence[Server]:
+        """Give all of them."""
+        return sorted(self._state.servers.values(), key=lambda server: server.name)
+
+    def set_draining(self, server_id: ServerId, *, draining: bool) -> None:
+        """Set or clear the flag."""
+        server = self.with_id(server_id)
+        self._state.servers[server_id] = server.drained(draining=draining)
+
+    def set_report(self, server_id: ServerId, report: LastReport) -> None:
+        """Overwrite the last report."""
+        self._state.servers[server_id] = replace(self.with_id(server_id), last_report=report)
+
+
+@dataclass(frozen=True)
+class MemoryRecords:
+    """Every repository on one state."""
+
+    farm: MemoryFarmRecord
+    servers: MemoryServers
+    images: MemoryImages
+    versions: MemoryVersions
+    replicas: MemoryReplicas
+    devices: MemoryDevices
+    sessions: MemorySessions
+
+    @classmethod
+    def on(cls, state: State) -> MemoryRecords:
+        """Make them all."""
+        return cls(
+            farm=MemoryFarmRecord(state),
+            servers=MemoryServers(state),
+            images=MemoryImages(state),
+            versions=MemoryVersions(state),
+            replicas=MemoryReplicas(state),
+            devices=MemoryDevices(state),
+            sessions=MemorySessions(state),
+        )
+
+
+@dataclass
+class MemoryTransactions:
+    """A state that each writing block replaces as a whole."""
+
+    _state: State = field(default_factory=State)
+    _writers: RLock = field(default_factory=RLock)
+
+    def set_up(self) -> None:
+        """Nothing to do: the state is as new as the code."""
+
+    @contextmanager
+    def reading(self) -> Iterator[MemoryRecords]:
+        """Look at a copy."""
+        yield MemoryRecords.on(self._state.copy())
+
+    @contextmanager
+    def writing(self) -> Iterator[MemoryRecords]:
+        """Change a copy, which becomes the state if the block ends well."""
+        with self._writers:
+            state = self._state.copy()
+            yield MemoryRecords.on(state)
+            self._state = state

@@ -1,0 +1,43 @@
+"""Everything that a farm in memory remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from corral.farm.domain.delivery.device import Device, DeviceId
+    from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.farm import Farm
+    from corral.farm.domain.estate.server import Server, ServerId
+    from corral.farm.domain.image.image import Image, ImageId
+    from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.root import RootHash
+    from corral.farm.domain.image.version import Version, VersionName
+
+    ReplicaKey: TypeAlias = tuple[ServerId, RootHash]
+
+
+@dataclass
+class State:
+    """Values are frozen, so that a copy of the mappings is a copy of everything."""
+
+    farm: Farm | None = None
+    servers: dict[ServerId, Server] = field(default_factory=dict)
+    images: dict[ImageId, Image] = field(default_factory=dict)
+    versions: dict[VersionName, Version] = field(default_factory=dict)
+    replicas: dict[ReplicaKey, Replica] = field(default_factory=dict)
+    devices: dict[DeviceId, Device] = field(default_factory=dict)
+    sessions: dict[ServerId, tuple[Session, ...]] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        """Give a state that can be changed without changing this one."""
+        return State(
+            farm=self.farm,
+            servers=dict(self.servers),
+            images=dict(self.images),
+            versions=dict(self.versions),
+            replicas=dict(self.replicas),
+            devices=dict(self.devices),
+            sessions=dict(self.sessions),
+        )

@@ -1,0 +1,133 @@
+"""Devices and sessions in SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from corral.farm.adapters.sql import rows, tables
+from corral.farm.domain.delivery.errors import (
+    DeviceNameTakenError,
+    DeviceUnknownError,
+    MacTakenError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
+    from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.server import ServerId
+    from corral.farm.domain.image.image import ImageId
+
+_DEVICES = select(tables.device).order_by(tables.device.c.name)
+_SESSIONS = (
+    select(tables.session)
+    .join(tables.server, tables.server.c.id == tables.session.c.server_id)
+    .order_by(tables.server.c.name, tables.session.c.connected_at, tables.session.c.place)
+)
+
+
+class SqlDevices:
+    """A row each, with assignment and last login."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, device: Device) -> None:
+        """Add one, or say what it clashes with."""
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(tables.device).values(rows.device_values(device)))
+        except IntegrityError:
+            if self.find(device.name) is not None:
+                raise DeviceNameTakenError(device.name) from None
+            if self._select(tables.device.c.mac == device.mac.text):
+                raise MacTakenError(device.mac) from None
+            raise
+
+    def get(self, name: DeviceName) -> Device:
+        """Give the one of that name."""
+        device = self.find(name)
+        if device is None:
+            raise DeviceUnknownError(name)
+        return device
+
+    def find(self, name: DeviceName) -> Device | None:
+        """Give the one of that name, if there is one."""
+        found = self._select(tables.device.c.name == name)
+        return found[0] if found else None
+
+    def with_id(self, device_id: DeviceId) -> Device:
+        """Give the one with that id."""
+        found = self._select(tables.device.c.id == device_id)
+        if not found:
+            raise DeviceUnknownError(str(device_id))
+        return found[0]
+
+    def with_image(self, image_id: ImageId) -> Sequence[Device]:
+        """Give those that an image is assigned to."""
+        return self._select(tables.device.c.image_id == image_id)
+
+    def all(self) -> Sequence[Device]:
+        """Give all of them."""
+        return self._select()
+
+    def assign(self, device_id: DeviceId, image_id: ImageId, now: datetime) -> None:
+        """Assign an image, in place of the one before."""
+        self._connection.execute(
+            update(tables.device)
+            .where(tables.device.c.id == device_id)
+            .values(image_id=image_id, assigned_at=now)
+        )
+
+    def set_login(self, device_id: DeviceId, login: Login) -> None:
+        """Remember where the device was sent."""
+        self._connection.execute(
+            update(tables.device)
+            .where(tables.device.c.id == device_id)
+            .values(login_server_id=login.server_id, login_at=login.at)
+        )
+
+    def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:
+        """Count by the index over server and time."""
+        return self._connection.execute(
+            select(func.count())
+            .select_from(tables.device)
+            .where(
+                tables.device.c.login_server_id == server_id,
+                tables.device.c.login_at > instant,
+            )
+        ).scalar_one()
+
+    def _select(self, *conditions: ColumnElement[bool]) -> list[Device]:
+        return [
+            rows.device_from(row) for row in self._connection.execute(_DEVICES.where(*conditions))
+        ]
+
+
+class SqlSessions:
+    """The rows of a server's last report."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def replace(self, server_id: ServerId, sessions: Sequence[Session]) -> None:
+        """Put these in the place of everything that the server said before."""
+        self._connection.execute(
+            delete(tables.session).where(tables.session.c.server_id == server_id)
+        )
+        if sessions:
+            self._connection.execute(
+                insert(tables.session),
+                [rows.session_values(session, place) for place, session in enumerate(sessions)],
+            )
+
+    def all(self) -> Sequence[Session]:
+        """Give all of them."""
+        return [rows.session_from(row) for row in self._connection.execute(_SESSIONS)]

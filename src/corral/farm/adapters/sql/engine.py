@@ -1,0 +1,44 @@
+"""What a database needs of its own: the only place with SQL that is not portable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import create_engine, event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+WRITING: Final = "corral_writing"
+"""Execution option of a connection that is going to write."""
+
+# A writer holds the lock for milliseconds; who waits longer than this has met something broken.
+_BUSY_MILLISECONDS: Final = 20_000
+
+
+def open_engine(url: str) -> Engine:
+    """Open a database by its SQLAlchemy URL."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+    # The driver's own idea of when a transaction begins is switched off; `_begin_sqlite` says it.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {_BUSY_MILLISECONDS}",
+        "journal_mode = WAL",  # readers go on while somebody writes
+        "synchronous = FULL",  # what was committed survives a power cut
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once. Taken later, after it has read, the upgrade could only fail:
+    # what it read might have changed.
+    is_writing = connection.get_execution_options().get(WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")

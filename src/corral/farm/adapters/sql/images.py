@@ -1,0 +1,189 @@
+"""Images, versions and replicas in SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from corral.farm.adapters.sql import rows, tables
+from corral.farm.domain.image.errors import (
+    ImageNameTakenError,
+    ImageUnknownError,
+    VersionChangedError,
+    VersionUnknownError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from corral.farm.domain.estate.server import ServerId
+    from corral.farm.domain.image.image import Image, ImageId, ImageName
+    from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.root import RootHash
+    from corral.farm.domain.image.version import Version, VersionName
+
+_IMAGES = select(tables.image).order_by(tables.image.c.name)
+_VERSIONS = (
+    select(tables.version, tables.image.c.name.label("image_name"))
+    .join(tables.image, tables.image.c.id == tables.version.c.image_id)
+    .order_by(tables.image.c.name, tables.version.c.number)
+)
+_REPLICAS = (
+    select(tables.replica)
+    .join(tables.server, tables.server.c.id == tables.replica.c.server_id)
+    .order_by(tables.server.c.name, tables.replica.c.root)
+)
+
+
+class SqlImages:
+    """A row each."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, image: Image) -> None:
+        """Add one."""
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(tables.image).values(rows.image_values(image)))
+        except IntegrityError:
+            if self.find(image.name) is None:
+                raise
+            raise ImageNameTakenError(image.name) from None
+
+    def get(self, name: ImageName) -> Image:
+        """Give the one of that name."""
+        image = self.find(name)
+        if image is None:
+            raise ImageUnknownError(name)
+        return image
+
+    def find(self, name: ImageName) -> Image | None:
+        """Give the one of that name, if there is one."""
+        row = self._connection.execute(_IMAGES.where(tables.image.c.name == name)).one_or_none()
+        return None if row is None else rows.image_from(row)
+
+    def with_id(self, image_id: ImageId) -> Image:
+        """Give the one with that id."""
+        row = self._connection.execute(_IMAGES.where(tables.image.c.id == image_id)).one_or_none()
+        if row is None:
+            raise ImageUnknownError(str(image_id))
+        return rows.image_from(row)
+
+    def all(self) -> Sequence[Image]:
+        """Give all of them."""
+        return [rows.image_from(row) for row in self._connection.execute(_IMAGES)]
+
+
+class SqlVersions:
+    """A row each, never removed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def publish(self, version: Version) -> None:
+        """Raise the image's last number from the one before this; nobody else can do the same."""
+        raised = self._connection.execute(
+            update(tables.image)
+            .where(
+                tables.image.c.id == version.image_id,
+                tables.image.c.last_number == version.number - 1,
+            )
+            .values(last_number=version.number)
+        )
+        if raised.rowcount != 1:
+            raise VersionChangedError(str(version.name))
+        self._connection.execute(insert(tables.version).values(rows.version_values(version)))
+
+    def get(self, name: VersionName) -> Version:
+        """Give the one of that name, whatever its state."""
+        found = self._select(
+            tables.image.c.name == name.image, tables.version.c.number == name.number
+        )
+        if not found:
+            raise VersionUnknownError(str(name))
+        return found[0]
+
+    def of_image(self, image_id: ImageId) -> Sequence[Version]:
+        """Give all versions of an image."""
+        return self._select(tables.version.c.image_id == image_id)
+
+    def all(self) -> Sequence[Version]:
+        """Give all versions of all images."""
+        return self._select()
+
+    def with_root(self, root: RootHash) -> Sequence[Version]:
+        """Give all versions that have that root."""
+        return self._select(tables.version.c.root == root.hex)
+
+    def move(self, seen: Version, after: Version) -> None:
+        """Change the row if its state is still the one that was seen."""
+        moved = self._connection.execute(
+            update(tables.version)
+            .where(
+                tables.version.c.image_id == seen.image_id,
+                tables.version.c.number == seen.number,
+                tables.version.c.state == seen.state.value,
+            )
+            .values(rows.version_values(after))
+        )
+        if moved.rowcount != 1:
+            raise VersionChangedError(str(seen.name))
+
+    def _select(self, *conditions: ColumnElement[bool]) -> list[Version]:
+        return [
+            rows.version_from(row) for row in self._connection.execute(_VERSIONS.where(*conditions))
+        ]
+
+
+class SqlReplicas:
+    """A row for each server and root."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, replica: Replica) -> None:
+        """Update the row, or insert it where there is none: the order that works everywhere."""
+        values = rows.replica_values(replica)
+        updated = self._connection.execute(
+            update(tables.replica)
+            .where(
+                tables.replica.c.server_id == replica.server_id,
+                tables.replica.c.root == replica.root.hex,
+            )
+            .values(values)
+        )
+        if not updated.rowcount:
+            self._connection.execute(insert(tables.replica).values(values))
+
+    def find(self, server_id: ServerId, root: RootHash) -> Replica | None:
+        """Give the one of that server and root."""
+        found = self._select(
+            tables.replica.c.server_id == server_id, tables.replica.c.root == root.hex
+        )
+        return found[0] if found else None
+
+    def of_server(self, server_id: ServerId) -> Sequence[Replica]:
+        """Give all of one server."""
+        return self._select(tables.replica.c.server_id == server_id)
+
+    def of_root(self, root: RootHash) -> Sequence[Replica]:
+        """Give all of one root."""
+        return self._select(tables.replica.c.root == root.hex)
+
+    def all(self) -> Sequence[Replica]:
+        """Give all of them."""
+        return self._select()
+
+    def remove_root(self, root: RootHash) -> None:
+        """Want it nowhere any more."""
+        self._connection.execute(delete(tables.replica).where(tables.replica.c.root == root.hex))
+
+    def _select(self, *conditions: ColumnElement[bool]) -> list[Replica]:
+        return [
+            rows.replica_from(row) for row in self._connection.execute(_REPLICAS.where(*conditions))
+        ]

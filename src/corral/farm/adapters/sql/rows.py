@@ -1,0 +1,267 @@
+"""Rows to domain values and back: the only place that knows both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from corral.farm.domain.access.token import TokenDigest
+from corral.farm.domain.delivery.device import (
+    Assignment,
+    Device,
+    DeviceId,
+    DeviceName,
+    Login,
+    MacAddress,
+    WriteCache,
+)
+from corral.farm.domain.delivery.session import Session
+from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.farm import Farm, FarmId, FarmName
+from corral.farm.domain.estate.server import (
+    LastReport,
+    Server,
+    ServerId,
+    ServerName,
+    Store,
+    StoreId,
+)
+from corral.farm.domain.image.image import Image, ImageId, ImageName
+from corral.farm.domain.image.replica import Replica, ReplicaState
+from corral.farm.domain.image.root import RootHash
+from corral.farm.domain.image.version import (
+    Access,
+    Version,
+    VersionName,
+    VersionNumber,
+    VersionState,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+# A row's columns are typed by the query that asked for them, which is out of the checker's sight.
+AnyRow: TypeAlias = "Row[Any]"
+Values: TypeAlias = dict[str, Any]
+
+SINGLETON = 1
+
+
+def farm_from(row: AnyRow) -> Farm:
+    """Read the farm."""
+    return Farm(
+        id=FarmId(row.id),
+        name=FarmName(row.name),
+        public_key=row.public_key,
+        api_urls=tuple(row.api_urls),
+        created_at=row.created_at,
+        generation=row.generation,
+    )
+
+
+def farm_values(farm: Farm) -> Values:
+    """Give the farm's row."""
+    return {
+        "singleton": SINGLETON,
+        "id": farm.id,
+        "name": farm.name,
+        "public_key": farm.public_key,
+        "api_urls": list(farm.api_urls),
+        "created_at": farm.created_at,
+        "generation": farm.generation,
+    }
+
+
+def server_from(row: AnyRow) -> Server:
+    """Read a server joined with its store, whose columns are ``store_id`` and ``store_path``."""
+    report = None
+    if row.reported_at is not None:
+        report = LastReport(
+            at=row.reported_at,
+            session_count=row.reported_session_count,
+            free_bytes=row.reported_free_bytes,
+            counters=MappingProxyType(dict(row.reported_counters)),
+        )
+    return Server(
+        id=ServerId(row.id),
+        name=ServerName(row.name),
+        store=Store(StoreId(row.store_id), Path(row.store_path)),
+        listen=tuple(map(Address.parse, row.listen)),
+        advertised=tuple(map(Address.parse, row.advertised)),
+        chunks_listen=Address.parse(row.chunks_listen),
+        chunks_advertised=Address.parse(row.chunks_advertised),
+        token_digest=TokenDigest(row.token_digest),
+        added_at=row.added_at,
+        draining=row.draining,
+        last_report=report,
+    )
+
+
+def server_values(server: Server) -> Values:
+    """Give a server's row, without its report."""
+    return {
+        "id": server.id,
+        "name": server.name,
+        "listen": [str(address) for address in server.listen],
+        "advertised": [str(address) for address in server.advertised],
+        "chunks_listen": str(server.chunks_listen),
+        "chunks_advertised": str(server.chunks_advertised),
+        "token_digest": server.token_digest.value,
+        "added_at": server.added_at,
+        "draining": server.draining,
+    }
+
+
+def report_values(report: LastReport) -> Values:
+    """Give the columns of a server's last report."""
+    return {
+        "reported_at": report.at,
+        "reported_session_count": report.session_count,
+        "reported_free_bytes": report.free_bytes,
+        "reported_counters": dict(report.counters),
+    }
+
+
+def image_from(row: AnyRow) -> Image:
+    """Read an image."""
+    return Image(
+        id=ImageId(row.id),
+        name=ImageName(row.name),
+        created_at=row.created_at,
+        description=row.description,
+        last_number=row.last_number,
+    )
+
+
+def image_values(image: Image) -> Values:
+    """Give an image's row."""
+    return {
+        "id": image.id,
+        "name": image.name,
+        "created_at": image.created_at,
+        "description": image.description,
+        "last_number": image.last_number,
+    }
+
+
+def version_from(row: AnyRow) -> Version:
+    """Read a version joined with its image, whose name is ``image_name``."""
+    return Version(
+        image_id=ImageId(row.image_id),
+        name=VersionName(ImageName(row.image_name), VersionNumber(row.number)),
+        root=RootHash(row.root),
+        size_bytes=row.size_bytes,
+        signature=row.signature,
+        published_at=row.published_at,
+        description=row.description,
+        access=Access(row.access),
+        state=VersionState(row.state),
+    )
+
+
+def version_values(version: Version) -> Values:
+    """Give a version's row."""
+    return {
+        "image_id": version.image_id,
+        "number": version.number,
+        "root": version.root.hex,
+        "size_bytes": version.size_bytes,
+        "signature": version.signature,
+        "published_at": version.published_at,
+        "description": version.description,
+        "access": version.access.value,
+        "state": version.state.value,
+    }
+
+
+def replica_from(row: AnyRow) -> Replica:
+    """Read a replica."""
+    return Replica(
+        server_id=ServerId(row.server_id),
+        root=RootHash(row.root),
+        wanted_at=row.wanted_at,
+        state=ReplicaState(row.state),
+        done_bytes=row.done_bytes,
+        total_bytes=row.total_bytes,
+        fetched_bytes=row.fetched_bytes,
+        problem=row.problem,
+        reported_at=row.reported_at,
+    )
+
+
+def replica_values(replica: Replica) -> Values:
+    """Give a replica's row."""
+    return {
+        "server_id": replica.server_id,
+        "root": replica.root.hex,
+        "wanted_at": replica.wanted_at,
+        "state": replica.state.value,
+        "done_bytes": replica.done_bytes,
+        "total_bytes": replica.total_bytes,
+        "fetched_bytes": replica.fetched_bytes,
+        "problem": replica.problem,
+        "reported_at": replica.reported_at,
+    }
+
+
+def device_from(row: AnyRow) -> Device:
+    """Read a device."""
+    return Device(
+        id=DeviceId(row.id),
+        name=DeviceName(row.name),
+        mac=MacAddress(row.mac),
+        key_digest=TokenDigest(row.key_digest),
+        registered_at=row.registered_at,
+        assignment=(
+            None if row.image_id is None else Assignment(ImageId(row.image_id), row.assigned_at)
+        ),
+        last_login=(
+            None
+            if row.login_server_id is None
+            else Login(ServerId(row.login_server_id), row.login_at)
+        ),
+        write_cache=WriteCache(row.write_cache),
+    )
+
+
+def device_values(device: Device) -> Values:
+    """Give a device's row."""
+    assignment, login = device.assignment, device.last_login
+    return {
+        "id": device.id,
+        "name": device.name,
+        "mac": device.mac.text,
+        "key_digest": device.key_digest.value,
+        "registered_at": device.registered_at,
+        "write_cache": device.write_cache.value,
+        "image_id": None if assignment is None else assignment.image_id,
+        "assigned_at": None if assignment is None else assignment.assigned_at,
+        "login_server_id": None if login is None else login.server_id,
+        "login_at": None if login is None else login.at,
+    }
+
+
+def session_from(row: AnyRow) -> Session:
+    """Read a session."""
+    return Session(
+        server_id=ServerId(row.server_id),
+        device_id=None if row.device_id is None else DeviceId(row.device_id),
+        export=row.export,
+        address=row.address,
+        connected_at=row.connected_at,
+        sent_bytes=row.sent_bytes,
+    )
+
+
+def session_values(session: Session, place: int) -> Values:
+    """Give a session's row."""
+    return {
+        "server_id": session.server_id,
+        "place": place,
+        "device_id": session.device_id,
+        "export": session.export,
+        "address": session.address,
+        "connected_at": session.connected_at,
+        "sent_bytes": session.sent_bytes,
+    }

@@ -1,0 +1,170 @@
+"""The tables as the newest migration leaves them; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    Uuid,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+# Named by rule, so that a later migration can name what it changes on every database.
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC; SQLite forgets the zone, so that it is put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a moment without a zone rather than guess one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"a moment without a zone must not reach the database: {value}"
+            raise ValueError(message)
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the moment in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+farm = Table(
+    "farm",
+    metadata,
+    # The primary key is always this one value: a database holds one farm.
+    Column("singleton", Integer, primary_key=True, autoincrement=False),
+    Column("id", Uuid, nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("public_key", LargeBinary(32), nullable=False),
+    Column("api_urls", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+)
+
+server = Table(
+    "server",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("listen", JSON, nullable=False),
+    Column("advertised", JSON, nullable=False),
+    Column("chunks_listen", String(64), nullable=False),
+    Column("chunks_advertised", String(64), nullable=False),
+    Column("token_digest", LargeBinary(32), nullable=False, unique=True),
+    Column("added_at", Instant, nullable=False),
+    Column("draining", Boolean(create_constraint=False), nullable=False),
+    Column("reported_at", Instant),
+    Column("reported_session_count", Integer),
+    Column("reported_free_bytes", BigInteger),
+    Column("reported_counters", JSON),
+)
+
+store = Table(
+    "store",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("server_id", Uuid, ForeignKey("server.id"), nullable=False, unique=True),
+    Column("path", Text, nullable=False, unique=True),
+)
+
+image = Table(
+    "image",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_number", Integer, nullable=False),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("image_id", Uuid, ForeignKey("image.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("root", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("access", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("published_at", Instant, nullable=False),
+    Index(None, "root"),
+)
+
+replica = Table(
+    "replica",
+    metadata,
+    Column("server_id", Uuid, ForeignKey("server.id"), primary_key=True),
+    Column("root", String(64), primary_key=True),
+    Column("wanted_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("done_bytes", BigInteger, nullable=False),
+    Column("total_bytes", BigInteger, nullable=False),
+    Column("fetched_bytes", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("reported_at", Instant),
+    Index(None, "root"),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("mac", String(17), nullable=False, unique=True),
+    Column("key_digest", LargeBinary(32), nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    Column("write_cache", String(16), nullable=False),
+    Column("image_id", Uuid, ForeignKey("image.id"), index=True),
+    Column("assigned_at", Instant),
+    Column("login_server_id", Uuid, ForeignKey("server.id")),
+    Column("login_at", Instant),
+    Index("ix_device_login", "login_server_id", "login_at"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("server_id", Uuid, ForeignKey("server.id"), primary_key=True),
+    # The place in the server's report: connections have no name of their own.
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    # No foreign key: a ticket outlives its device, and the session with it.
+    Column("device_id", Uuid),
+    Column("export", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("connected_at", Instant, nullable=False),
+    Column("sent_bytes", BigInteger, nullable=False),
+)

@@ -1,0 +1,104 @@
+"""Units of work on a relational database."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from corral.farm.adapters.sql import schema
+from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
+from corral.farm.adapters.sql.engine import WRITING, open_engine
+from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
+from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
+from corral.farm.domain.estate.errors import FarmDatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+
+@dataclass(frozen=True)
+class SqlRecords:
+    """Every repository on one connection."""
+
+    farm: SqlFarmRecord
+    servers: SqlServers
+    images: SqlImages
+    versions: SqlVersions
+    replicas: SqlReplicas
+    devices: SqlDevices
+    sessions: SqlSessions
+
+    @classmethod
+    def on(cls, connection: Connection) -> SqlRecords:
+        """Make them all."""
+        return cls(
+            farm=SqlFarmRecord(connection),
+            servers=SqlServers(connection),
+            images=SqlImages(connection),
+            versions=SqlVersions(connection),
+            replicas=SqlReplicas(connection),
+            devices=SqlDevices(connection),
+            sessions=SqlSessions(connection),
+        )
+
+
+class SqlTransactions:
+    """Transactions on the database of a URL; nothing is opened before the first of them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def set_up(self) -> None:
+        """Bring the schema up to date; a change looks again under the lock."""
+        with _translated(), self._engine.connect() as connection:
+            if schema.is_current(connection):
+                return
+        with self._begun(is_writing=True) as connection:
+            if not schema.is_current(connection):
+                schema.upgrade(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlRecords]:
+        """Look at one moment."""
+        with _translated(), self._engine.connect() as connection:
+            try:
+                yield SqlRecords.on(connection)
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlRecords]:
+        """Change records."""
+        with self._begun(is_writing=True) as connection:
+            yield SqlRecords.on(connection)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begun(self, *, is_writing: bool) -> Iterator[Connection]:
+        with _translated(), self._engine.connect() as connection:
+            begun = connection.execution_options(**{WRITING: is_writing})
+            with begun.begin():
+                yield begun
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return open_engine(self._url)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Give the database's own failures the words of the domain."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
+        raise FarmDatabaseError(reason) from error

@@ -1,0 +1,303 @@
+"""Choose an adapter for each port and put the farm together.
+
+The one place that knows both sides. Whatever is dear to load (the database's library, the native
+package) is loaded when a verb first needs it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from corral.farm.adapters.clock import SystemClock
+from corral.farm.adapters.farm_folder.image_locks import FileImageLocks
+from corral.farm.adapters.farm_folder.private_file import PRIVATE_FOLDER
+from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
+from corral.farm.adapters.randomness import RandomIds, RandomTokens
+from corral.farm.application.add_server import AddServer
+from corral.farm.application.assign_device import AssignDevice
+from corral.farm.application.configure_server import ConfigureServer
+from corral.farm.application.create_farm import CreateFarm
+from corral.farm.application.delete_version import DeleteVersion
+from corral.farm.application.drain_server import DrainServer
+from corral.farm.application.export_version import ExportVersion
+from corral.farm.application.heal_store import HealStore
+from corral.farm.application.import_image import ImportImage
+from corral.farm.application.list_devices import ListDevices, ShowDevice
+from corral.farm.application.list_images import ListImages, ShowImage, ShowVersion
+from corral.farm.application.list_servers import ListServers, ShowServer
+from corral.farm.application.log_device_in import LogDeviceIn
+from corral.farm.application.recognise_device import RecogniseDevice
+from corral.farm.application.recognise_server import RecogniseServer
+from corral.farm.application.register_device import RegisterDevice
+from corral.farm.application.replicate_version import ReplicateVersion
+from corral.farm.application.show_farm import ShowFarm
+from corral.farm.application.show_status import ShowStatus
+from corral.farm.application.take_server_report import TakeServerReport
+from corral.farm.application.undrain_server import UndrainServer
+from corral.farm.application.verify_store import VerifyStore
+from corral.farm.application.verify_version import VerifyVersion
+from corral.farm.domain.estate.errors import (
+    FarmDatabaseError,
+    FarmUnknownError,
+    ProgramMissingError,
+)
+
+if TYPE_CHECKING:
+    from corral.farm.application.ports.chunk_stores import ChunkStores
+    from corral.farm.application.ports.disk_files import DiskFiles
+    from corral.farm.application.ports.farm_key import FarmKey, SignatureCheck
+    from corral.farm.application.ports.image_locks import ImageLocks
+    from corral.farm.application.ports.records import Transactions
+    from corral.farm.application.ports.secret_files import SecretFiles
+    from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
+    from corral.farm.settings import FarmSettings
+
+
+class Ports(Protocol):
+    """One adapter for each port."""
+
+    @property
+    def transactions(self) -> Transactions: ...  # noqa: D102 - the types say it
+    @property
+    def chunk_stores(self) -> ChunkStores: ...  # noqa: D102
+    @property
+    def disk_files(self) -> DiskFiles: ...  # noqa: D102
+    @property
+    def image_locks(self) -> ImageLocks: ...  # noqa: D102
+    @property
+    def farm_key(self) -> FarmKey: ...  # noqa: D102
+    @property
+    def signature_check(self) -> SignatureCheck: ...  # noqa: D102
+    @property
+    def secret_files(self) -> SecretFiles: ...  # noqa: D102
+    @property
+    def ids(self) -> IdSource: ...  # noqa: D102
+    @property
+    def tokens(self) -> TokenSource: ...  # noqa: D102
+    @property
+    def clock(self) -> Clock: ...  # noqa: D102
+
+
+class FolderPorts:
+    """The adapters of a farm that lives in a folder."""
+
+    def __init__(self, settings: FarmSettings) -> None:
+        self._settings = settings
+        self.clock = SystemClock()
+        self.ids = RandomIds()
+        self.tokens = RandomTokens()
+        self.image_locks = FileImageLocks(settings.locks_folder)
+        self.secret_files = FolderSecretFiles(settings.folder)
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        """Records in SQL."""
+        from corral.farm.adapters.sql.transactions import SqlTransactions  # noqa: PLC0415 - dear
+
+        return SqlTransactions(self._settings.database_url)
+
+    @cached_property
+    def farm_key(self) -> FarmKey:
+        """The key in the folder."""
+        from corral.farm.adapters.farm_folder.farm_key import FileFarmKey  # noqa: PLC0415 - dear
+
+        return FileFarmKey(self._settings.key_file)
+
+    @cached_property
+    def signature_check(self) -> SignatureCheck:
+        """Ed25519."""
+        from corral.farm.adapters.farm_folder.farm_key import is_signed  # noqa: PLC0415 - dear
+
+        return is_signed
+
+    @cached_property
+    def chunk_stores(self) -> ChunkStores:
+        """Stores of the native package."""
+        try:
+            adapter = import_module("corral.farm.adapters.native.chunk_stores")
+        except ModuleNotFoundError as error:
+            raise ProgramMissingError(
+                error.name or "corral_native", "read and write stores", "run 'make setup'"
+            ) from error
+        stores: ChunkStores = adapter.NativeChunkStores()
+        return stores
+
+    @cached_property
+    def disk_files(self) -> DiskFiles:
+        """Disk images through QEMU's programs."""
+        adapter = import_module("corral.farm.adapters.qemu.disk_files")
+        disk_files: DiskFiles = adapter.QemuDiskFiles()
+        return disk_files
+
+
+class Application:
+    """Every verb of a farm, ready to be called."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    @cached_property
+    def create_farm(self) -> CreateFarm:  # noqa: D102 - each verb's own docstring says what it does
+        p = self._ports
+        return CreateFarm(p.transactions, p.farm_key, p.ids, p.clock)
+
+    @cached_property
+    def show_farm(self) -> ShowFarm:  # noqa: D102
+        return ShowFarm(self._ports.transactions)
+
+    @cached_property
+    def show_status(self) -> ShowStatus:  # noqa: D102
+        return ShowStatus(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def add_server(self) -> AddServer:  # noqa: D102
+        p = self._ports
+        return AddServer(
+            transactions=p.transactions,
+            stores=p.chunk_stores,
+            secret_files=p.secret_files,
+            ids=p.ids,
+            tokens=p.tokens,
+            clock=p.clock,
+        )
+
+    @cached_property
+    def list_servers(self) -> ListServers:  # noqa: D102
+        return ListServers(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def show_server(self) -> ShowServer:  # noqa: D102
+        return ShowServer(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def drain_server(self) -> DrainServer:  # noqa: D102
+        return DrainServer(self._ports.transactions)
+
+    @cached_property
+    def undrain_server(self) -> UndrainServer:  # noqa: D102
+        return UndrainServer(self._ports.transactions)
+
+    @cached_property
+    def recognise_server(self) -> RecogniseServer:  # noqa: D102
+        return RecogniseServer(self._ports.transactions)
+
+    @cached_property
+    def configure_server(self) -> ConfigureServer:  # noqa: D102
+        p = self._ports
+        return ConfigureServer(p.transactions, p.farm_key, p.clock)
+
+    @cached_property
+    def take_server_report(self) -> TakeServerReport:  # noqa: D102
+        return TakeServerReport(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def verify_store(self) -> VerifyStore:  # noqa: D102
+        p = self._ports
+        return VerifyStore(p.transactions, p.chunk_stores, p.clock)
+
+    @cached_property
+    def heal_store(self) -> HealStore:  # noqa: D102
+        p = self._ports
+        return HealStore(p.transactions, p.chunk_stores, p.farm_key, p.clock)
+
+    @cached_property
+    def import_image(self) -> ImportImage:  # noqa: D102
+        p = self._ports
+        return ImportImage(
+            transactions=p.transactions,
+            stores=p.chunk_stores,
+            disk_files=p.disk_files,
+            locks=p.image_locks,
+            key=p.farm_key,
+            ids=p.ids,
+            clock=p.clock,
+        )
+
+    @cached_property
+    def list_images(self) -> ListImages:  # noqa: D102
+        return ListImages(self._ports.transactions, self._ports.image_locks)
+
+    @cached_property
+    def show_image(self) -> ShowImage:  # noqa: D102
+        return ShowImage(self._ports.transactions, self._ports.image_locks)
+
+    @cached_property
+    def show_version(self) -> ShowVersion:  # noqa: D102
+        return ShowVersion(self._ports.transactions)
+
+    @cached_property
+    def verify_version(self) -> VerifyVersion:  # noqa: D102
+        p = self._ports
+        return VerifyVersion(p.transactions, p.chunk_stores, p.signature_check, p.clock)
+
+    @cached_property
+    def export_version(self) -> ExportVersion:  # noqa: D102
+        p = self._ports
+        return ExportVersion(p.transactions, p.chunk_stores, p.disk_files, p.farm_key, p.clock)
+
+    @cached_property
+    def delete_version(self) -> DeleteVersion:  # noqa: D102
+        p = self._ports
+        return DeleteVersion(p.transactions, p.chunk_stores, p.image_locks, p.clock)
+
+    @cached_property
+    def replicate_version(self) -> ReplicateVersion:  # noqa: D102
+        return ReplicateVersion(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def register_device(self) -> RegisterDevice:  # noqa: D102
+        p = self._ports
+        return RegisterDevice(p.transactions, p.secret_files, p.ids, p.tokens, p.clock)
+
+    @cached_property
+    def assign_device(self) -> AssignDevice:  # noqa: D102
+        return AssignDevice(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def list_devices(self) -> ListDevices:  # noqa: D102
+        return ListDevices(self._ports.transactions)
+
+    @cached_property
+    def show_device(self) -> ShowDevice:  # noqa: D102
+        return ShowDevice(self._ports.transactions)
+
+    @cached_property
+    def recognise_device(self) -> RecogniseDevice:  # noqa: D102
+        return RecogniseDevice(self._ports.transactions)
+
+    @cached_property
+    def log_device_in(self) -> LogDeviceIn:  # noqa: D102
+        p = self._ports
+        return LogDeviceIn(p.transactions, p.farm_key, p.clock)
+
+
+def new_farm(settings: FarmSettings) -> Application:
+    """Make the folder for a farm that ``create_farm`` is going to make.
+
+    Raises ``FarmDatabaseError`` if the folder cannot be made.
+    """
+    try:
+        settings.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if settings.database_file is not None:
+            # SQLite's other files take the mode of this one.
+            settings.database_file.touch(mode=0o600)
+    except OSError as error:
+        reason = f"{settings.folder}: {(error.strerror or str(error)).lower()}"
+        raise FarmDatabaseError(reason) from error
+    return Application(FolderPorts(settings))
+
+
+def open_farm(settings: FarmSettings) -> Application:
+    """Open the farm of a folder and bring its schema up to date.
+
+    Raises ``FarmUnknownError``, ``FarmNewerError``, ``FarmDatabaseError``.
+    """
+    database_file = settings.database_file
+    # Looked at first: to open an SQLite file that is not there would make one.
+    if database_file is not None and not database_file.exists():
+        raise FarmUnknownError(str(settings.folder))
+    ports = FolderPorts(settings)
+    ports.transactions.set_up()
+    return Application(ports)
