@@ -1,0 +1,142 @@
+"""What a request may take of this process, decided before any of it is parsed.
+
+Bounds, not fairness: they keep a mistake or a flood from taking the memory and threads that other
+devices need. Who is behind an address is not known here, and devices try again by themselves.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from corral.farm.entrypoints.http.problems import problem
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of one API process."""
+
+    body_bytes: int = 4 * 1024 * 1024
+    """A report of 10,000 sessions is half of this."""
+    body_seconds: float = 10.0
+    """From the first to the last byte of a body."""
+    logins_at_once: int = 64
+    """Beyond what 40 worker threads can take, waiting only costs memory."""
+    logins_per_second: float = 20.0
+    """From one address, in the long run."""
+    logins_in_a_burst: int = 500
+    """From one address at once: a room that is switched on, behind one router."""
+
+
+_ADDRESSES_REMEMBERED: Final = 4096
+
+
+class LoginBudget:
+    """A bucket for each address; the addresses longest not seen are forgotten first."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, address: str, now: float) -> bool:
+        """Say whether one more login from ``address`` is within bounds at ``now`` (seconds)."""
+        burst = float(self._limits.logins_in_a_burst)
+        left, at = self._buckets.pop(address, (burst, now))
+        left = min(burst, left + (now - at) * self._limits.logins_per_second)
+        is_admitted = left >= 1.0
+        self._buckets[address] = (left - 1.0 if is_admitted else left, now)
+        if len(self._buckets) > _ADDRESSES_REMEMBERED:
+            self._buckets.popitem(last=False)
+        return is_admitted
+
+
+class Admission:
+    """ASGI middleware that holds requests to their limits."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, monotonic: Callable[[], float]) -> None:
+        self._app = app
+        self._limits = limits
+        self._monotonic = monotonic
+        self._budget = LoginBudget(limits)
+        self._logins = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or answer it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._body(scope, receive)
+        except _TooLargeError:
+            detail = f"a request has at most {self._limits.body_bytes} bytes"
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            await problem(status, "request-too-large", detail)(scope, receive, send)
+            return
+        except TimeoutError:
+            detail = f"a request arrives within {self._limits.body_seconds:.0f} s"
+            await problem(HTTPStatus.REQUEST_TIMEOUT, "request-too-slow", detail)(
+                scope, receive, send
+            )
+            return
+        except ClientDisconnect:
+            return
+        if scope["path"].endswith("/login"):
+            await self._login(scope, _replay(body, receive), send)
+        else:
+            await self._app(scope, _replay(body, receive), send)
+
+    async def _login(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = scope["client"][0] if scope["client"] else ""
+        if not self._budget.take(address, self._monotonic()):
+            detail = "too many logins from this address; try again after the given time"
+            answer = problem(HTTPStatus.TOO_MANY_REQUESTS, "login-flood", detail)
+        elif self._logins >= self._limits.logins_at_once:
+            detail = "too many devices are logging in at this moment; try again"
+            answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "login-busy", detail)
+        else:
+            self._logins += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._logins -= 1
+            return
+        await answer(scope, receive, send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        headers = dict(scope["headers"])
+        said = headers.get(b"content-length", b"0")
+        if said.isdigit() and int(said) > self._limits.body_bytes:
+            raise _TooLargeError
+        body = bytearray()
+        async with asyncio.timeout(self._limits.body_seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                if len(body) > self._limits.body_bytes:
+                    raise _TooLargeError
+                if not message.get("more_body", False):
+                    return bytes(body)
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    is_given = False
+
+    async def give() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return give

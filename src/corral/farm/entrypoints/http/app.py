@@ -1,0 +1,68 @@
+"""The API as an ASGI application."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from corral.farm.domain.access.token import TokenDigest
+from corral.farm.entrypoints.http import devices, lists, servers
+from corral.farm.entrypoints.http.admission import Admission, Limits
+from corral.farm.entrypoints.http.application import Application
+from corral.farm.entrypoints.http.problems import MEDIA_TYPE, answer_with_problems
+from corral.wire.listing import Health
+from corral.wire.problem import Problem
+
+_UNHAPPY = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+def create_app(
+    application: Application,
+    reader: TokenDigest,
+    limits: Limits | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> FastAPI:
+    """Wire the API to the application.
+
+    ``reader`` is the digest of the key that opens the lists. No page that loads scripts from
+    elsewhere is served.
+    The description is at ``/openapi.json``.
+    """
+    app = FastAPI(
+        title="Corral",
+        summary="Devices log in, servers are configured, people's tools read.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        responses={
+            int(status): {
+                "model": Problem,
+                "content": {MEDIA_TYPE: {}},
+                "description": status.phrase,
+            }
+            for status in _UNHAPPY
+        },
+    )
+    answer_with_problems(app)
+    app.include_router(devices.routes(application))
+    app.include_router(servers.routes(application))
+    app.include_router(lists.routes(application, reader))
+
+    @app.get("/v1/health", tags=["health"], operation_id="health")
+    def health() -> Health:
+        """Say that the API is up and reaches its database. Asks for no token."""
+        farm = application.show_farm().farm
+        return Health(release=version("corral"), farm=farm.id, generation=farm.generation)
+
+    app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)
+    return app

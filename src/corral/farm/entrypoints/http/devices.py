@@ -1,0 +1,37 @@
+"""Devices log in."""
+
+from fastapi import APIRouter
+
+from corral.farm.domain.delivery.device import device_name
+from corral.farm.entrypoints.http.application import Application
+from corral.farm.entrypoints.http.bearer import Bearer
+from corral.wire.login import LoginAnswer, RankedServer
+
+
+def routes(application: Application) -> APIRouter:
+    """Give the routes."""
+    router = APIRouter(prefix="/v1/devices", tags=["devices"])
+
+    @router.post("/{name}/login", operation_id="log_device_in")
+    def login(name: str, key: Bearer) -> LoginAnswer:
+        """Log a device in with its key: what it streams, from which servers, with which ticket."""
+        device = application.recognise_device(device_name(name), key)
+        answer = application.log_device_in(device)
+        return LoginAnswer(
+            device=answer.device.name,
+            export=str(answer.version.name),
+            root=answer.version.root.hex,
+            size_bytes=answer.version.size_bytes,
+            ticket=answer.ticket,
+            expires_at=int(answer.expires_at.timestamp()),
+            write_cache=answer.device.write_cache.value,
+            servers=tuple(
+                RankedServer(
+                    name=server.name,
+                    addresses=tuple(str(address) for address in server.advertised),
+                )
+                for server in answer.servers
+            ),
+        )
+
+    return router

@@ -1,0 +1,116 @@
+"""Stream processes ask what they should do, and say what they do."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import JSONResponse
+
+from corral.farm.application.configure_server import ServerConfiguration
+from corral.farm.application.take_server_report import (
+    ReportedReplica,
+    ReportedSession,
+    ServerReport,
+)
+from corral.farm.domain.delivery.device import DeviceId
+from corral.farm.domain.image.replica import ReplicaState
+from corral.farm.domain.image.root import RootHash
+from corral.farm.entrypoints.http.application import Application
+from corral.farm.entrypoints.http.bearer import Bearer
+from corral.wire import server as wire
+
+_NOT_MODIFIED = 304
+
+
+def routes(application: Application) -> APIRouter:
+    """Give the routes."""
+    router = APIRouter(prefix="/v1/server", tags=["servers"])
+
+    @router.get(
+        "/configuration",
+        operation_id="configure_server",
+        response_model=wire.ServerConfiguration,
+        responses={_NOT_MODIFIED: {"description": "It is what ``If-None-Match`` names."}},
+    )
+    def configuration(
+        token: Bearer, if_none_match: Annotated[str | None, Header()] = None
+    ) -> Response:
+        """Say what the server of this token should do, unless it has exactly that already."""
+        wanted = application.configure_server(application.recognise_server(token))
+        body = _configuration(wanted).model_dump_json().encode()
+        tag = f'"{hashlib.sha256(body).hexdigest()}"'
+        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        if if_none_match is not None and tag in (one.strip() for one in if_none_match.split(",")):
+            return Response(status_code=_NOT_MODIFIED, headers=headers)
+        return Response(body, headers=headers, media_type=JSONResponse.media_type)
+
+    @router.post("/report", operation_id="take_server_report")
+    def report(token: Bearer, message: wire.ServerReport) -> wire.ReportAccepted:
+        """Take what a server says of itself; whatever it does not name is over."""
+        server = application.recognise_server(token)
+        application.take_server_report(server, _report(message))
+        return wire.ReportAccepted(generation=application.show_farm().farm.generation)
+
+    return router
+
+
+def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
+    return wire.ServerConfiguration(
+        farm=wanted.farm.id,
+        generation=wanted.generation,
+        farm_public_key=_base64(wanted.farm.public_key),
+        server=wanted.server.name,
+        exports=tuple(
+            wire.Export(
+                name=str(export.name), root=export.root.hex, signature=_base64(export.signature)
+            )
+            for export in wanted.exports
+        ),
+        replicas=tuple(
+            wire.Replica(
+                root=replica.root.hex,
+                export=str(replica.name),
+                signature=_base64(replica.signature),
+                size_bytes=replica.size_bytes,
+                peers=tuple(wire.Peer(server=peer.server, url=peer.url) for peer in replica.peers),
+            )
+            for replica in wanted.replicas
+        ),
+        replication_ticket=wanted.replication_ticket,
+        draining=wanted.server.draining,
+    )
+
+
+def _report(message: wire.ServerReport) -> ServerReport:
+    return ServerReport(
+        replicas=tuple(
+            ReportedReplica(
+                root=RootHash(replica.root),
+                state=ReplicaState(replica.state.value),
+                done_bytes=replica.done_bytes,
+                total_bytes=replica.total_bytes,
+                fetched_bytes=replica.fetched_bytes,
+                problem=replica.problem,
+            )
+            for replica in message.replicas
+        ),
+        sessions=tuple(
+            ReportedSession(
+                device_id=None if session.subject is None else DeviceId(session.subject),
+                export=session.export,
+                address=session.address,
+                connected_at=datetime.fromtimestamp(session.connected_at, UTC),
+                sent_bytes=session.sent_bytes,
+            )
+            for session in message.sessions
+        ),
+        counters=MappingProxyType(message.counters),
+        free_bytes=message.store_free_bytes,
+    )
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")

@@ -1,0 +1,126 @@
+"""The API on a real socket over a farm in memory: one server that holds one version, one device."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from corral.farm.adapters.farm_folder.farm_key import is_signed
+from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
+from corral.farm.adapters.memory.disk_files import MemoryDiskFiles
+from corral.farm.adapters.memory.farm_key import MemoryFarmKey
+from corral.farm.adapters.memory.image_locks import MemoryImageLocks
+from corral.farm.adapters.memory.records import MemoryTransactions
+from corral.farm.adapters.memory.secret_files import MemorySecretFiles
+from corral.farm.adapters.memory.sources import MemoryClock, MemoryIds, MemoryTokens
+from corral.farm.application.add_server import NewServer
+from corral.farm.application.import_image import ImportRequest
+from corral.farm.application.ports.farm_key import SignatureCheck
+from corral.farm.application.progress import Progress
+from corral.farm.application.take_server_report import ServerReport
+from corral.farm.bootstrap import Application
+from corral.farm.domain.access.token import Token
+from corral.farm.domain.delivery.device import MacAddress, device_name
+from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.farm import farm_name
+from corral.farm.domain.estate.server import server_name
+from corral.farm.domain.image.image import image_name
+from corral.farm.entrypoints.http.admission import Limits
+from corral.farm.entrypoints.http.app import create_app
+
+DISK = Path("/disks/debian.raw")
+READER = Token(b"R" * 32)
+
+
+@dataclass
+class MemoryPorts:
+    """One adapter in memory for each port."""
+
+    files: dict[Path, bytes] = field(default_factory=dict)
+    transactions: MemoryTransactions = field(default_factory=MemoryTransactions)
+    farm_key: MemoryFarmKey = field(default_factory=MemoryFarmKey)
+    signature_check: SignatureCheck = is_signed
+    image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
+    secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
+    ids: MemoryIds = field(default_factory=MemoryIds)
+    tokens: MemoryTokens = field(default_factory=MemoryTokens)
+    clock: MemoryClock = field(default_factory=MemoryClock)
+
+    def __post_init__(self) -> None:
+        self.chunk_stores = MemoryChunkStores(self.files)
+        self.disk_files = MemoryDiskFiles(self.files)
+
+
+class SmallFarm:
+    """A server ``s1`` that holds version ``debian/1``, and a device ``pc1`` that gets it."""
+
+    def __init__(self) -> None:
+        self.ports = MemoryPorts({DISK: b"golden" * 50_000})
+        self.application = Application(self.ports)
+        self.application.create_farm(farm_name("test"), ("http://127.0.0.1:10800",))
+        self.server = self.application.add_server(
+            NewServer(
+                name=server_name("s1"),
+                store_path=Path("/stores/s1"),
+                listen=(Address.parse("127.0.0.1:10811"),),
+                chunks_listen=Address.parse("127.0.0.1:10901"),
+            )
+        )
+        self.version = self.application.import_image(
+            ImportRequest(image_name("debian"), DISK), Progress()
+        ).version
+        self.device = self.application.register_device(
+            device_name("pc1"), MacAddress.parse("52:54:00:00:00:01"), image_name("debian")
+        )
+
+    @property
+    def server_token(self) -> Token:
+        return self.ports.secret_files.written[self.server.file]
+
+    @property
+    def device_key(self) -> Token:
+        return self.ports.secret_files.written[self.device.key_file]
+
+    def report_in(self) -> None:
+        """Let the server be online."""
+        self.application.take_server_report(self.server.server.id, ServerReport())
+
+
+@pytest.fixture
+def farm() -> SmallFarm:
+    return SmallFarm()
+
+
+@contextmanager
+def served(farm: SmallFarm, limits: Limits | None = None) -> Iterator[httpx.Client]:
+    """Serve the API of a farm on a free port."""
+    app = create_app(farm.application, READER.digest(), limits)
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    host, port = listening.getsockname()
+    try:
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=30.0) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@pytest.fixture
+def api(farm: SmallFarm) -> Iterator[httpx.Client]:
+    with served(farm) as client:
+        yield client
+
+
+def bearer(token: Token) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.reveal()}"}
