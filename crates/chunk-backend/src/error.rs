@@ -21,12 +21,19 @@ pub struct IoFailure {
 
 impl IoFailure {
     pub(crate) fn new(operation: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self { operation, path: path.to_owned(), source: Arc::new(source.into()) }
+        Self {
+            operation,
+            path: path.to_owned(),
+            source: Arc::new(source.into()),
+        }
     }
 
     /// True if the file system is full.
     pub fn is_no_space(&self) -> bool {
-        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        matches!(
+            self.source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
     }
 }
 
@@ -189,7 +196,9 @@ pub enum ReadError {
         peers: Option<Box<FetchError>>,
     },
     /// A sound chunk is not a page of the right length: the version was made wrong, and no copy of it is better.
-    #[error("page {name} of version {root} has the wrong length: the version is unusable; import it again")]
+    #[error(
+        "page {name} of version {root} has the wrong length: the version is unusable; import it again"
+    )]
     MisshapenPage {
         /// The page.
         name: ChunkName,
@@ -212,7 +221,9 @@ pub enum ReadError {
 }
 
 fn because(peers: Option<&FetchError>) -> String {
-    peers.map_or_else(String::new, |error| format!(", and peers did not help: {error}"))
+    peers.map_or_else(String::new, |error| {
+        format!(", and peers did not help: {error}")
+    })
 }
 
 /// Why a disk was not imported. In every case nothing was published.
@@ -265,7 +276,9 @@ pub enum FetchError {
     #[error("no peer is known")]
     NoPeers,
     /// All were asked; some things none of them has in a sound copy.
-    #[error("{missing} of {asked} chunks could not be had from {peers} peers; the last one said: {last}")]
+    #[error(
+        "{missing} of {asked} chunks could not be had from {peers} peers; the last one said: {last}"
+    )]
     Missing {
         /// How many chunks no peer gave.
         missing: usize,
@@ -333,7 +346,9 @@ pub enum PeerFailure {
 #[non_exhaustive]
 pub enum ReplicateError {
     /// Peers did not give all of it.
-    #[error("version {root} is not complete: {source}; it goes on from there when a peer has the rest")]
+    #[error(
+        "version {root} is not complete: {source}; it goes on from there when a peer has the rest"
+    )]
     Peers {
         /// The version.
         root: RootHash,

@@ -1,11 +1,24 @@
 //! Peers over HTTP.
 
-use chunk_store::{ChunkName, Entry, RootHash};
+use std::collections::HashSet;
+use std::io::{BufReader, Read};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::{ChunkSource, FetchError};
+use chunk_store::{
+    ChunkName, ENTRY_HEADER_BYTES, Encoding, Entry, EntryHeader, HASH_BYTES, ROOT_RECORD_BYTES,
+    RootHash, RootRecord,
+};
+
+use crate::{ChunkSource, FetchError, MAXIMUM_BATCH_NAMES, PeerFailure};
+
+/// A peer that does not take a connection in this time is asked again at the next batch.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest silence in an answer. A batch as a whole has no limit: a thin line is slow, not dead.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server with a chunk server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpPeer {
     /// Where, e.g. `http://127.0.0.1:10901`, without a path.
     pub url: String,
@@ -13,24 +26,224 @@ pub struct HttpPeer {
     pub ticket: String,
 }
 
-/// Several chunk servers; what one cannot give is asked of the next.
-#[derive(Debug)]
-pub struct HttpPeers;
-
-#[expect(unused_variables, clippy::todo, missing_docs)]
-impl HttpPeers {
-    pub fn new(peers: Vec<HttpPeer>) -> Self {
-        todo!()
+impl std::fmt::Debug for HttpPeer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The ticket is a secret, and values in debug form end in logs.
+        formatter
+            .debug_struct("HttpPeer")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
-#[expect(unused_variables, clippy::todo)]
+/// Several chunk servers. Batches are spread over them; what one cannot give is asked of the next.
+#[derive(Debug)]
+pub struct HttpPeers {
+    peers: Vec<HttpPeer>,
+    agent: ureq::Agent,
+    next: AtomicUsize,
+    received_bytes: AtomicU64,
+}
+
+impl HttpPeers {
+    /// Peers in no particular order; none is as good as [`crate::NoPeers`].
+    pub fn new(peers: Vec<HttpPeer>) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(READ_TIMEOUT))
+            .timeout_per_read(Some(READ_TIMEOUT))
+            .timeout_per_write(Some(READ_TIMEOUT))
+            .build()
+            .into();
+        Self {
+            peers,
+            agent,
+            next: AtomicUsize::new(0),
+            received_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes of entries (headers included) and root records that came in, sound or not.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Ordering::Relaxed)
+    }
+
+    /// All peers, beginning with another one each time.
+    fn in_turn(&self) -> impl Iterator<Item = &HttpPeer> {
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.peers.len().max(1);
+        self.peers.iter().cycle().skip(first).take(self.peers.len())
+    }
+
+    /// Ask `peer` for `names`; take away from `missing` what `accept` keeps.
+    ///
+    /// # Errors
+    /// The last thing that was wrong with the answer. What was accepted before it is accepted.
+    fn batch(
+        &self,
+        peer: &HttpPeer,
+        names: &[ChunkName],
+        missing: &mut HashSet<ChunkName>,
+        accept: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<(), PeerFailure> {
+        let body: Vec<u8> = names.iter().flat_map(|name| *name.as_bytes()).collect();
+        debug_assert_eq!(body.len(), names.len() * HASH_BYTES);
+        let request = self.agent.post(format!("{}/v1/chunks", peer.url));
+        let answer = request
+            .header("authorization", format!("Bearer {}", peer.ticket))
+            .send(&body[..]);
+        let answer = answer.map_err(|error| transport(peer, &error))?;
+        if answer.status() != 200 {
+            return Err(PeerFailure::Status {
+                url: peer.url.clone(),
+                status: answer.status().as_u16(),
+            });
+        }
+        let mut reader = BufReader::with_capacity(128 << 10, answer.into_body().into_reader());
+        let mut outcome = Ok(());
+        for name in names {
+            let entry = self.entry(peer, *name, &mut reader)?;
+            if entry.header.encoding == Encoding::Missing {
+                outcome = Err(PeerFailure::Absent {
+                    url: peer.url.clone(),
+                });
+            } else if accept(entry) {
+                missing.remove(name);
+            } else {
+                outcome = Err(PeerFailure::Damaged {
+                    url: peer.url.clone(),
+                });
+            }
+        }
+        outcome
+    }
+
+    fn entry(
+        &self,
+        peer: &HttpPeer,
+        name: ChunkName,
+        reader: &mut impl Read,
+    ) -> Result<Entry, PeerFailure> {
+        let out_of_step = || PeerFailure::Garbage {
+            url: peer.url.clone(),
+        };
+        let mut header = [0; ENTRY_HEADER_BYTES];
+        reader
+            .read_exact(&mut header)
+            .map_err(|error| transport(peer, &error))?;
+        let header = EntryHeader::decode(&header).map_err(|_| out_of_step())?;
+        if header.name != name {
+            return Err(out_of_step());
+        }
+        let mut stored = vec![0; header.stored_length as usize];
+        reader
+            .read_exact(&mut stored)
+            .map_err(|error| transport(peer, &error))?;
+        self.received_bytes.fetch_add(
+            (ENTRY_HEADER_BYTES + stored.len()) as u64,
+            Ordering::Relaxed,
+        );
+        Ok(Entry { header, stored })
+    }
+
+    fn root_record(&self, peer: &HttpPeer, root: RootHash) -> Result<Vec<u8>, PeerFailure> {
+        let request = self.agent.get(format!("{}/v1/roots/{root}", peer.url));
+        let answer = request
+            .header("authorization", format!("Bearer {}", peer.ticket))
+            .call();
+        let answer = answer.map_err(|error| transport(peer, &error))?;
+        match answer.status().as_u16() {
+            200 => {}
+            404 => {
+                return Err(PeerFailure::Absent {
+                    url: peer.url.clone(),
+                });
+            }
+            status => {
+                return Err(PeerFailure::Status {
+                    url: peer.url.clone(),
+                    status,
+                });
+            }
+        }
+        let mut record = Vec::with_capacity(ROOT_RECORD_BYTES);
+        let mut reader = answer
+            .into_body()
+            .into_reader()
+            .take(ROOT_RECORD_BYTES as u64 + 1);
+        reader
+            .read_to_end(&mut record)
+            .map_err(|error| transport(peer, &error))?;
+        self.received_bytes
+            .fetch_add(record.len() as u64, Ordering::Relaxed);
+        if RootRecord::hash_bytes(&record) == root {
+            Ok(record)
+        } else {
+            Err(PeerFailure::Garbage {
+                url: peer.url.clone(),
+            })
+        }
+    }
+}
+
 impl ChunkSource for HttpPeers {
-    fn fetch(&self, names: &[ChunkName], accept: &mut dyn FnMut(Entry) -> bool) -> Result<(), FetchError> {
-        todo!()
+    fn fetch(
+        &self,
+        names: &[ChunkName],
+        accept: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<(), FetchError> {
+        let mut last = None;
+        let mut missing = 0;
+        for batch in names.chunks(MAXIMUM_BATCH_NAMES) {
+            let mut wanted: HashSet<ChunkName> = batch.iter().copied().collect();
+            for peer in self.in_turn() {
+                let names: Vec<ChunkName> = batch
+                    .iter()
+                    .copied()
+                    .filter(|name| wanted.contains(name))
+                    .collect();
+                if names.is_empty() {
+                    break;
+                }
+                if let Err(failure) = self.batch(peer, &names, &mut wanted, accept) {
+                    last = Some(failure);
+                }
+            }
+            missing += wanted.len();
+        }
+        match last {
+            _ if missing == 0 => Ok(()),
+            None => Err(FetchError::NoPeers),
+            Some(last) => Err(FetchError::Missing {
+                missing,
+                asked: names.len(),
+                peers: self.peers.len(),
+                last,
+            }),
+        }
     }
 
     fn fetch_root(&self, root: RootHash) -> Result<Vec<u8>, FetchError> {
-        todo!()
+        let mut last = None;
+        for peer in self.in_turn() {
+            match self.root_record(peer, root) {
+                Ok(record) => return Ok(record),
+                Err(failure) => last = Some(failure),
+            }
+        }
+        Err(last.map_or(FetchError::NoPeers, |last| FetchError::NoRoot {
+            root,
+            peers: self.peers.len(),
+            last,
+        }))
+    }
+}
+
+fn transport(peer: &HttpPeer, error: &dyn std::error::Error) -> PeerFailure {
+    PeerFailure::Transport {
+        url: peer.url.clone(),
+        reason: error.to_string(),
     }
 }

@@ -23,9 +23,8 @@ mod verify;
 
 pub use disk::{DiskSource, RawFile};
 pub use error::{
-    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError, PeerFailure, ReadError,
-    ReplicateError,
-    VerifyError,
+    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError,
+    PeerFailure, ReadError, ReplicateError, VerifyError,
 };
 pub use heal::HealReport;
 pub use http_peers::{HttpPeer, HttpPeers};

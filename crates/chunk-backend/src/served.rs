@@ -43,7 +43,12 @@ pub struct ServedCounters {
 #[derive(Debug)]
 pub struct ServedVersion;
 
-#[expect(unused_variables, clippy::todo, clippy::missing_errors_doc, clippy::unused_self)]
+#[expect(
+    unused_variables,
+    clippy::todo,
+    clippy::missing_errors_doc,
+    clippy::unused_self
+)]
 impl ServedVersion {
     pub fn root(&self) -> RootHash {
         todo!()

@@ -16,7 +16,11 @@ pub trait ChunkSource: Send + Sync {
     ///
     /// # Errors
     /// Some were not accepted from anybody. Those that were accepted are the caller's all the same.
-    fn fetch(&self, names: &[ChunkName], accept: &mut dyn FnMut(Entry) -> bool) -> Result<(), FetchError>;
+    fn fetch(
+        &self,
+        names: &[ChunkName],
+        accept: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<(), FetchError>;
 
     /// The bytes of the root record whose hash is `root`; checked to have that hash.
     ///
@@ -30,7 +34,11 @@ pub trait ChunkSource: Send + Sync {
 pub struct NoPeers;
 
 impl ChunkSource for NoPeers {
-    fn fetch(&self, _names: &[ChunkName], _accept: &mut dyn FnMut(Entry) -> bool) -> Result<(), FetchError> {
+    fn fetch(
+        &self,
+        _names: &[ChunkName],
+        _accept: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<(), FetchError> {
         Err(FetchError::NoPeers)
     }
 

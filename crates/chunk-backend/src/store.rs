@@ -9,8 +9,9 @@ use chunk_store::RootHash;
 use uuid::Uuid;
 
 use crate::{
-    ChunkSource, CreateError, Difference, DiskSource, HealError, HealReport, ImportError, Imported, IoFailure, Manifest,
-    OpenError, Progress, ReadError, ReplicateError, Replicated, ServedVersion, VerifyError, VerifyReport,
+    ChunkSource, CreateError, Difference, DiskSource, HealError, HealReport, ImportError, Imported,
+    IoFailure, Manifest, OpenError, Progress, ReadError, ReplicateError, Replicated, ServedVersion,
+    VerifyError, VerifyReport,
 };
 
 /// The store format that this code reads and writes.
@@ -60,7 +61,13 @@ id_type! {
 #[derive(Debug, Clone)]
 pub struct Store;
 
-#[expect(unused_variables, clippy::todo, clippy::missing_errors_doc, clippy::needless_pass_by_value, clippy::unused_self)]
+#[expect(
+    unused_variables,
+    clippy::todo,
+    clippy::missing_errors_doc,
+    clippy::needless_pass_by_value,
+    clippy::unused_self
+)]
 impl Store {
     pub fn create(path: &Path, farm: FarmId) -> Result<Self, CreateError> {
         todo!()
@@ -85,7 +92,11 @@ impl Store {
     pub fn capacity(&self) -> Result<u64, IoFailure> {
         todo!()
     }
-    pub fn import(&self, source: &mut dyn DiskSource, progress: &Progress) -> Result<Imported, ImportError> {
+    pub fn import(
+        &self,
+        source: &mut dyn DiskSource,
+        progress: &Progress,
+    ) -> Result<Imported, ImportError> {
         todo!()
     }
     pub fn holds(&self, root: RootHash) -> bool {
@@ -103,7 +114,11 @@ impl Store {
     pub fn verify(&self, progress: &Progress) -> Result<VerifyReport, VerifyError> {
         todo!()
     }
-    pub fn heal(&self, peers: &dyn ChunkSource, progress: &Progress) -> Result<HealReport, HealError> {
+    pub fn heal(
+        &self,
+        peers: &dyn ChunkSource,
+        progress: &Progress,
+    ) -> Result<HealReport, HealError> {
         todo!()
     }
     pub fn replicate(
@@ -114,14 +129,21 @@ impl Store {
     ) -> Result<Replicated, ReplicateError> {
         todo!()
     }
-    pub fn serve(&self, root: RootHash, peers: Arc<dyn ChunkSource>) -> Result<Arc<ServedVersion>, ReadError> {
+    pub fn serve(
+        &self,
+        root: RootHash,
+        peers: Arc<dyn ChunkSource>,
+    ) -> Result<Arc<ServedVersion>, ReadError> {
         todo!()
     }
     pub fn remove_version(&self, root: RootHash) -> Result<(), IoFailure> {
         todo!()
     }
     /// A chunk (or page) as packs keep it, checked against its name; `None` if there is no sound copy here.
-    pub fn entry(&self, name: chunk_store::ChunkName) -> Result<Option<chunk_store::Entry>, IoFailure> {
+    pub fn entry(
+        &self,
+        name: chunk_store::ChunkName,
+    ) -> Result<Option<chunk_store::Entry>, IoFailure> {
         todo!()
     }
     /// The bytes of a root record, checked; `None` if the version is not here.

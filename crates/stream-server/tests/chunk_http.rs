@@ -1,0 +1,290 @@
+//! Chunks between servers: the service and the client that another server uses, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use chunk_backend::{ChunkSource, FetchError, HttpPeer, HttpPeers, IoFailure, PeerFailure};
+use chunk_store::{ChunkName, Entry, RootHash, RootRecord, decode_chunk, encode_chunk};
+use stream_server::chunk_http::{ChunkHttp, Gatekeeper, Shelf};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// A shelf in memory: what a store is to the service.
+#[derive(Default)]
+struct Memory {
+    entries: HashMap<ChunkName, Entry>,
+    records: HashMap<RootHash, Vec<u8>>,
+}
+
+impl Memory {
+    fn with(chunks: &[&[u8]]) -> Self {
+        let entries = chunks
+            .iter()
+            .map(|chunk| (ChunkName::of(chunk), encode_chunk(chunk)))
+            .collect();
+        Self {
+            entries,
+            records: HashMap::new(),
+        }
+    }
+}
+
+impl Shelf for Memory {
+    fn entry(&self, name: ChunkName) -> Result<Option<Entry>, IoFailure> {
+        Ok(self.entries.get(&name).cloned())
+    }
+
+    fn root_record(&self, root: RootHash) -> Result<Option<Vec<u8>>, IoFailure> {
+        Ok(self.records.get(&root).cloned())
+    }
+}
+
+struct Password(&'static str);
+
+impl Gatekeeper for Password {
+    fn admits(&self, ticket: &str) -> bool {
+        ticket == self.0
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    service: Arc<ChunkHttp>,
+    _stop: watch::Sender<bool>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn serve(shelf: Memory) -> Running {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let service = Arc::new(ChunkHttp::new(
+        Arc::new(shelf),
+        Arc::new(Password("sesame")),
+    ));
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    runtime.spawn(Arc::clone(&service).serve(listener, stopped));
+    Running {
+        address,
+        service,
+        _stop: stop,
+        _runtime: runtime,
+    }
+}
+
+fn peers(servers: &[&Running], ticket: &str) -> HttpPeers {
+    let peer = |server: &&Running| HttpPeer {
+        url: format!("http://{}", server.address),
+        ticket: ticket.into(),
+    };
+    HttpPeers::new(servers.iter().map(peer).collect())
+}
+
+/// What `client` gives for `names`, kept if sound, with how it ended.
+fn fetch(client: &HttpPeers, names: &[ChunkName]) -> (HashSet<ChunkName>, Result<(), FetchError>) {
+    let mut kept = HashSet::new();
+    let outcome = client.fetch(names, &mut |entry| {
+        decode_chunk(&entry).is_ok() && kept.insert(entry.header.name)
+    });
+    (kept, outcome)
+}
+
+#[test]
+fn what_is_there_comes_and_what_is_not_is_said_to_be_missing() {
+    let server = serve(Memory::with(&[b"one", b"two", b"three"]));
+    let names = [b"three".as_slice(), b"nowhere", b"one"].map(ChunkName::of);
+    let (kept, outcome) = fetch(&peers(&[&server], "sesame"), &names);
+    assert_eq!(kept, HashSet::from([names[0], names[2]]));
+    assert!(matches!(
+        outcome,
+        Err(FetchError::Missing {
+            missing: 1,
+            asked: 3,
+            last: PeerFailure::Absent { .. },
+            ..
+        })
+    ));
+    let counts = server.service.counters().read();
+    assert_eq!(
+        (counts.sent_entries, counts.missing_entries, counts.refused),
+        (2, 1, 0)
+    );
+}
+
+#[test]
+fn more_than_a_batch_of_full_chunks_arrives_whole() {
+    let chunks: Vec<Vec<u8>> = (0..1_100_u32)
+        .map(|seed| {
+            (0..65_536_u32)
+                .map(|byte| (byte.wrapping_mul(seed * 2 + 1) >> 7).to_le_bytes()[0])
+                .collect()
+        })
+        .collect();
+    let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+    let names: Vec<ChunkName> = slices.iter().map(|chunk| ChunkName::of(chunk)).collect();
+    let server = serve(Memory::with(&slices));
+    let client = peers(&[&server], "sesame");
+    let (kept, outcome) = fetch(&client, &names);
+    outcome.unwrap();
+    assert_eq!(kept, names.iter().copied().collect());
+    assert_eq!(
+        client.received_bytes(),
+        server.service.counters().read().sent_bytes
+    );
+}
+
+#[test]
+fn what_one_server_lacks_or_has_damaged_comes_from_the_next() {
+    let mut damaged = Memory::with(&[b"one", b"two"]);
+    if let Some(entry) = damaged.entries.get_mut(&ChunkName::of(b"one")) {
+        entry.stored[0] ^= 1;
+    }
+    let (first, second) = (serve(damaged), serve(Memory::with(&[b"one", b"three"])));
+    let names = [b"one".as_slice(), b"two", b"three"].map(ChunkName::of);
+    let client = peers(&[&first, &second], "sesame");
+    for _ in 0..2 {
+        let (kept, outcome) = fetch(&client, &names);
+        outcome.unwrap();
+        assert_eq!(kept, HashSet::from(names));
+    }
+    let alone = fetch(&peers(&[&first], "sesame"), &names[..1]).1;
+    assert!(matches!(
+        alone,
+        Err(FetchError::Missing {
+            last: PeerFailure::Damaged { .. },
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_dead_server_does_not_matter_while_another_answers() {
+    let (alive, dead) = (serve(Memory::with(&[b"one"])), serve(Memory::default()));
+    let address = dead.address;
+    drop(dead);
+    let peer = |address: SocketAddr| HttpPeer {
+        url: format!("http://{address}"),
+        ticket: "sesame".into(),
+    };
+    let client = HttpPeers::new(vec![peer(address), peer(alive.address)]);
+    for _ in 0..3 {
+        fetch(&client, &[ChunkName::of(b"one")]).1.unwrap();
+    }
+    let nobody = fetch(
+        &HttpPeers::new(vec![peer(address)]),
+        &[ChunkName::of(b"one")],
+    )
+    .1;
+    assert!(matches!(
+        nobody,
+        Err(FetchError::Missing {
+            last: PeerFailure::Transport { .. },
+            ..
+        })
+    ));
+    assert!(matches!(
+        fetch(&HttpPeers::new(vec![]), &[ChunkName::of(b"one")]).1,
+        Err(FetchError::NoPeers)
+    ));
+}
+
+#[test]
+fn a_wrong_ticket_gets_nothing() {
+    let server = serve(Memory::with(&[b"one"]));
+    let (kept, outcome) = fetch(&peers(&[&server], "open"), &[ChunkName::of(b"one")]);
+    assert!(kept.is_empty());
+    assert!(matches!(
+        outcome,
+        Err(FetchError::Missing {
+            last: PeerFailure::Status { status: 401, .. },
+            ..
+        })
+    ));
+    assert_eq!(server.service.counters().read().refused, 1);
+}
+
+#[test]
+fn a_root_record_is_taken_only_under_its_own_hash() {
+    let record = RootRecord::new(65_536, ChunkName::of(b"page"));
+    let (root, other) = (record.hash(), RootRecord::new(1, ChunkName::ZERO).hash());
+    let records = HashMap::from([
+        (root, record.encode().to_vec()),
+        (other, b"not that".to_vec()),
+    ]);
+    let server = serve(Memory {
+        records,
+        ..Memory::default()
+    });
+    let client = peers(&[&server], "sesame");
+    assert_eq!(client.fetch_root(root).unwrap(), record.encode());
+    assert!(matches!(
+        client.fetch_root(other),
+        Err(FetchError::NoRoot {
+            last: PeerFailure::Garbage { .. },
+            ..
+        })
+    ));
+    let absent = RootRecord::new(2, ChunkName::ZERO).hash();
+    assert!(matches!(
+        client.fetch_root(absent),
+        Err(FetchError::NoRoot {
+            last: PeerFailure::Absent { .. },
+            ..
+        })
+    ));
+}
+
+/// Send `request` as it stands and give the first line of the answer.
+fn raw(address: SocketAddr, request: &[u8]) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let _ = socket.write_all(request);
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn garbage_and_oversized_requests_are_refused() {
+    let server = serve(Memory::default());
+    let head = "host: x\r\nconnection: close\r\nauthorization: Bearer sesame\r\n";
+    let too_long = [
+        format!("POST /v1/chunks HTTP/1.1\r\n{head}content-length: 32800\r\n\r\n").into_bytes(),
+        vec![1; 32_800],
+    ]
+    .concat();
+    assert!(raw(server.address, &too_long).contains(" 413 "));
+    let torn = [
+        format!("POST /v1/chunks HTTP/1.1\r\n{head}content-length: 33\r\n\r\n").into_bytes(),
+        vec![1; 33],
+    ]
+    .concat();
+    assert!(raw(server.address, &torn).contains(" 400 "));
+    assert!(
+        raw(
+            server.address,
+            format!("GET /v1/roots/../../etc/passwd HTTP/1.1\r\n{head}\r\n").as_bytes()
+        )
+        .contains(" 404 ")
+    );
+    assert!(
+        raw(
+            server.address,
+            b"\x16\x03\x01\x02\x00 this is not HTTP\r\n\r\n"
+        )
+        .contains(" 400 ")
+    );
+    let endless = [b"GET / HTTP/1.1\r\nx: ".to_vec(), vec![b'a'; 64 << 10]].concat();
+    assert!(raw(server.address, &endless).contains(" 431 "));
+}
