@@ -311,3 +311,15 @@ class WorkCancelledError(DomainError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} was cancelled: nothing was published; start it again to go on")
+
+
+class ReplicaStuckError(TryAgainError):
+    """A server cannot fetch a version by itself."""
+
+    code = "replica-stuck"
+
+    def __init__(self, name: str, server: str, problem: str) -> None:
+        super().__init__(
+            f"server {server!r} cannot fetch {name!r}: {problem or 'it gave no reason'}."
+            " It tries again by itself once the cause is gone"
+        )

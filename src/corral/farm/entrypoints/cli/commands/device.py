@@ -1,0 +1,206 @@
+"""``corral device``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from corral.farm.entrypoints.cli import completion, documents, opening
+from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
+from corral.farm.entrypoints.cli.output import (
+    human_size,
+    human_time,
+    print_facts,
+    print_json,
+    print_line,
+    print_table,
+)
+
+commands = command_group("Devices: the machines whose disks are streamed.")
+
+DeviceArgument = Annotated[
+    str,
+    typer.Argument(help="Name of the device.", metavar="DEVICE", autocompletion=completion.devices),
+]
+
+
+@commands.command(
+    "add", epilog="Example: corral device add pc1 --mac 52:54:00:12:34:56 --image debian"
+)
+def add_device(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the device.", metavar="NAME")],
+    *,
+    mac: Annotated[str, typer.Option("--mac", metavar="MAC", help="Address of its network card.")],
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image",
+            metavar="IMAGE",
+            help="Image that it starts from.",
+            autocompletion=completion.images,
+            show_default=False,
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file",
+            metavar="FILE",
+            help="Where its key is written, readable by you alone.",
+            show_default="devices/NAME.key in the farm's folder",
+        ),
+    ] = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a device and write its key to a file."""
+    from corral.farm.domain.delivery.device import MacAddress, device_name  # noqa: PLC0415
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+
+    checked, card = device_name(name), MacAddress.parse(mac)
+    application = opening.opened(context, farm)
+    registered = application.register_device(
+        checked,
+        card,
+        None if image is None else image_name(image),
+        None if key_file is None else key_file.absolute(),
+    )
+    if as_json:
+        view = application.show_device(checked)
+        print_json({**documents.device_view(view), "key_file": str(registered.key_file)})
+        return
+    print_facts(
+        [
+            ("device", registered.device.name),
+            ("mac", str(registered.device.mac)),
+            ("image", image or "none yet: corral device assign"),
+            ("key file", f"{registered.key_file} (holds the device's key)"),
+        ]
+    )
+
+
+@commands.command("list", epilog="Example: corral device list")
+def list_devices(
+    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+) -> None:
+    """List the devices with what they start from."""
+    views = opening.opened(context, farm).list_devices()
+    if as_json:
+        print_json([documents.device_view(view) for view in views])
+        return
+    print_table(
+        "",
+        ("DEVICE", "MAC", "IMAGE", "STARTS FROM", "LAST LOGIN"),
+        (
+            (
+                view.device.name,
+                str(view.device.mac),
+                view.image or "-",
+                "-" if view.version is None else str(view.version),
+                human_time(view.device.last_login.at if view.device.last_login else None),
+            )
+            for view in views
+        ),
+        empty="no devices yet: corral device add",
+    )
+
+
+@commands.command("show", epilog="Example: corral device show pc1")
+def show_device(
+    context: typer.Context,
+    name: DeviceArgument,
+    *,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a device."""
+    from corral.farm.domain.delivery.device import device_name  # noqa: PLC0415
+
+    view = opening.opened(context, farm).show_device(device_name(name))
+    if as_json:
+        print_json(documents.device_view(view))
+        return
+    print_facts(
+        [
+            ("device", view.device.name),
+            ("id", str(view.device.id)),
+            ("mac", str(view.device.mac)),
+            ("image", view.image or "none"),
+            ("starts from", "nothing" if view.version is None else str(view.version)),
+            ("write cache", view.device.write_cache.value),
+            ("registered", human_time(view.device.registered_at)),
+            (
+                "last login",
+                human_time(view.device.last_login.at if view.device.last_login else None),
+            ),
+        ]
+    )
+
+
+@commands.command("assign", epilog="Example: corral device assign pc1 debian")
+def assign_device(
+    context: typer.Context,
+    name: DeviceArgument,
+    image: Annotated[
+        str,
+        typer.Argument(
+            help="Image that it starts from.", metavar="IMAGE", autocompletion=completion.images
+        ),
+    ],
+    *,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Assign an image to a device, from its next start on."""
+    from corral.farm.domain.delivery.device import device_name  # noqa: PLC0415
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+
+    checked = device_name(name)
+    application = opening.opened(context, farm)
+    application.assign_device(checked, image_name(image))
+    if as_json:
+        print_json(documents.device_view(application.show_device(checked)))
+    else:
+        print_line(f"{checked} starts from the newest version of {image} from now on")
+
+
+@commands.command("login", epilog="Example: corral device login pc1 --json > pc1.json")
+def log_device_in(
+    context: typer.Context,
+    name: DeviceArgument,
+    *,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Log a device in as it would itself: what it streams, and from which servers.
+
+    With --json this is the document that corral-target reads, ticket included: keep it secret.
+    """
+    from corral.farm.domain.delivery.device import device_name  # noqa: PLC0415
+
+    application = opening.opened(context, farm)
+    device = application.show_device(device_name(name)).device
+    answer = application.log_device_in(device.id)
+    if as_json:
+        print_json(documents.login_answer(answer))
+        return
+    print_facts(
+        [
+            ("device", answer.device.name),
+            ("streams", str(answer.version.name)),
+            ("root", answer.version.root.hex),
+            ("size", human_size(answer.version.size_bytes)),
+            ("ticket until", human_time(answer.expires_at)),
+        ]
+    )
+    print_table(
+        "",
+        (">TRY", "SERVER", "ADDRESSES"),
+        (
+            (str(place), server.name, " ".join(map(str, server.advertised)))
+            for place, server in enumerate(answer.servers, 1)
+        ),
+        empty="",
+    )

@@ -1,0 +1,73 @@
+"""``corral farm``."""
+
+from typing import Annotated
+
+import typer
+
+from corral.farm.entrypoints.cli import documents, opening
+from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
+from corral.farm.entrypoints.cli.output import human_time, print_facts, print_json
+
+commands = command_group("The farm itself.")
+
+
+@commands.command("create", epilog="Example: corral farm create home --farm /srv/corral")
+def create_farm(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the farm.", metavar="NAME")],
+    *,
+    api: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--api",
+            metavar="URL",
+            help="Where servers and devices reach the API; several, best first.",
+            show_default="http://127.0.0.1:10800",
+        ),
+    ] = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a farm: its folder, its database and its signing key."""
+    from corral.farm.domain.estate.farm import farm_name  # noqa: PLC0415 - not for `--help`
+    from corral.farm.settings import DEFAULT_API_URL  # noqa: PLC0415
+
+    checked = farm_name(name)
+    urls = tuple(api or [DEFAULT_API_URL])
+    made = opening.created(context, farm).create_farm(checked, urls)
+    if as_json:
+        print_json(documents.farm(made))
+        return
+    folder = opening.settings_of(context, farm).folder
+    print_facts(
+        [
+            ("farm", made.name),
+            ("folder", str(folder)),
+            ("api", " ".join(made.api_urls)),
+            ("next", "corral server add NAME --store DIR --listen ADDRESS --chunks ADDRESS"),
+        ]
+    )
+
+
+@commands.command("show", epilog="Example: corral farm show --json")
+def show_farm(
+    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+) -> None:
+    """Show the farm's own facts."""
+    summary = opening.opened(context, farm).show_farm()
+    if as_json:
+        print_json(documents.farm_summary(summary))
+        return
+    print_facts(
+        [
+            ("farm", summary.farm.name),
+            ("id", str(summary.farm.id)),
+            ("created", human_time(summary.farm.created_at)),
+            ("public key", summary.farm.public_key.hex()),
+            ("api", " ".join(summary.farm.api_urls)),
+            ("servers", str(summary.servers)),
+            ("images", str(summary.images)),
+            ("devices", str(summary.devices)),
+        ]
+    )

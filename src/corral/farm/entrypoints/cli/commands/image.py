@@ -1,0 +1,392 @@
+"""``corral image``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from corral.farm.entrypoints.cli import completion, documents, opening
+from corral.farm.entrypoints.cli.failures import ExitCode
+from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
+from corral.farm.entrypoints.cli.output import (
+    human_size,
+    human_time,
+    print_facts,
+    print_json,
+    print_line,
+    print_table,
+)
+
+# The enum is small and pure; Typer needs it to offer and check the words.
+from corral.farm.application.ports.disk_files import DiskFormat  # isort: skip
+
+if TYPE_CHECKING:
+    from corral.farm.application.import_image import ImportOutcome
+    from corral.farm.bootstrap import Application
+    from corral.farm.domain.image.version import VersionName
+
+commands = command_group("Images and their versions.")
+
+ImageArgument = Annotated[
+    str,
+    typer.Argument(help="Name of the image.", metavar="IMAGE", autocompletion=completion.images),
+]
+VersionArgument = Annotated[
+    str,
+    typer.Argument(
+        help="IMAGE/NUMBER; the image alone means its newest version.",
+        metavar="VERSION",
+        autocompletion=completion.versions,
+    ),
+]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="SERVER",
+        help="Whose store is used.",
+        autocompletion=completion.servers,
+        show_default="the first that fits",
+    ),
+]
+
+
+def version_named(application: "Application", text: str) -> "VersionName":
+    """Read ``debian/3``, or take ``debian`` for its newest version."""
+    from corral.farm.domain.delivery.errors import ImageWithoutVersionError  # noqa: PLC0415
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+    from corral.farm.domain.image.version import VersionName  # noqa: PLC0415
+
+    if "/" in text:
+        return VersionName.parse(text)
+    view = application.show_image(image_name(text))
+    if view.newest is None:
+        raise ImageWithoutVersionError(view.image.name)
+    return view.newest.name
+
+
+@commands.command(
+    "import", epilog="Example: corral image import debian disk.qcow2 --description 'with Firefox'"
+)
+def import_image(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    image: ImageArgument,
+    path: Annotated[
+        Path, typer.Argument(help="Disk image: raw, qcow2, VHD, VHDX, VMDK or VDI.", metavar="FILE")
+    ],
+    *,
+    disk_format: Annotated[
+        DiskFormat | None,
+        typer.Option("--format", help="Format of the file.", show_default="looked at"),
+    ] = None,
+    server: ServerOption = None,
+    description: Annotated[
+        str, typer.Option("--description", help="What is in this version.", show_default=False)
+    ] = "",
+    new: Annotated[
+        bool, typer.Option("--new", help="Refuse if the image exists.", show_default=False)
+    ] = False,
+    even_if_unchanged: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-unchanged",
+            help="Publish even if the newest version is the same.",
+            show_default=False,
+        ),
+    ] = False,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a disk and publish it as the next version of an image, new or existing."""
+    from corral.farm.application.import_image import ImportRequest  # noqa: PLC0415
+    from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+
+    request = ImportRequest(
+        image=image_name(image),
+        path=path.absolute(),
+        format=disk_format,
+        server=None if server is None else server_name(server),
+        description=description,
+        must_be_new=new,
+        even_if_unchanged=even_if_unchanged,
+    )
+    application = opening.opened(context, farm)
+    outcome = run_shown(
+        f"import {image}",
+        lambda progress: application.import_image(request, progress),
+        is_quiet=as_json,
+    )
+    if as_json:
+        print_json(documents.import_outcome(outcome))
+    else:
+        _print_outcome(outcome)
+
+
+def _print_outcome(outcome: "ImportOutcome") -> None:
+    version, disk, changed = outcome.version, outcome.disk, outcome.changed
+    if not outcome.is_published:
+        print_line(
+            f"nothing changed: {version.name} has the same content, nothing was published"
+            " (--even-if-unchanged does it anyway)"
+        )
+        return
+    facts = [
+        ("published", str(version.name)),
+        ("root", version.root.hex),
+        ("size", human_size(version.size_bytes)),
+        ("chunks", f"{disk.chunks}, of which {disk.zero_chunks} are zeros"),
+        ("stored", f"{disk.new_chunks} new chunks, {human_size(disk.stored_bytes)}"),
+    ]
+    if changed is not None:
+        facts.append(
+            ("changed", f"{changed.changed_chunks} chunks, {human_size(changed.changed_bytes)}")
+        )
+    print_facts(facts)
+
+
+@commands.command("list", epilog="Example: corral image list")
+def list_images(
+    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+) -> None:
+    """List the images with their newest versions."""
+    views = opening.opened(context, farm).list_images()
+    if as_json:
+        print_json([documents.image_view(view) for view in views])
+        return
+    print_table(
+        "",
+        ("IMAGE", "NEWEST", "ROOT", ">SIZE", ">VERSIONS", ">DEVICES", "PUBLISHED"),
+        (
+            (
+                view.image.name + (" (busy)" if view.is_busy else ""),
+                "-" if view.newest is None else str(view.newest.name),
+                "-" if view.newest is None else view.newest.root.short,
+                "-" if view.newest is None else human_size(view.newest.size_bytes),
+                str(len(view.versions)),
+                str(view.device_count),
+                human_time(None if view.newest is None else view.newest.published_at),
+            )
+            for view in views
+        ),
+        empty="no images yet: corral image import",
+    )
+
+
+@commands.command("show", epilog="Example: corral image show debian")
+def show_image(
+    context: typer.Context,
+    image: ImageArgument,
+    *,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an image, its versions, and the servers that hold them."""
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415 - not for `--help`
+
+    view = opening.opened(context, farm).show_image(image_name(image))
+    if as_json:
+        print_json(documents.image_view(view))
+        return
+    print_facts(
+        [
+            ("image", view.image.name),
+            ("created", human_time(view.image.created_at)),
+            ("devices", str(view.device_count)),
+            ("busy", "yes" if view.is_busy else "no"),
+        ]
+    )
+    print_table(
+        "",
+        ("VERSION", "ROOT", ">SIZE", "STATE", "PUBLISHED", "SERVERS", "DESCRIPTION"),
+        (
+            (
+                str(one.version.name),
+                one.version.root.short,
+                human_size(one.version.size_bytes),
+                one.version.state.value,
+                human_time(one.version.published_at),
+                ", ".join(f"{r.server.name}: {r.replica.state}" for r in one.replicas) or "-",
+                one.version.description,
+            )
+            for one in view.versions
+        ),
+        empty="it has no versions",
+    )
+
+
+@commands.command("verify", epilog="Example: corral image verify debian/2 --server s2")
+def verify_version(
+    context: typer.Context,
+    version: VersionArgument,
+    *,
+    server: ServerOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a version's signature and every chunk of it in a store (exit code 5 if damaged)."""
+    from corral.farm.domain.estate.server import server_name  # noqa: PLC0415 - not for `--help`
+    from corral.farm.domain.image.errors import VersionDamagedError  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+
+    application = opening.opened(context, farm)
+    name = version_named(application, version)
+    wanted = None if server is None else server_name(server)
+    found = run_shown(
+        f"verify {name}",
+        lambda progress: application.verify_version(name, wanted, progress),
+        is_quiet=as_json,
+    )
+    if as_json:
+        print_json(documents.version_verification(found))
+        if not found.is_sound:
+            raise typer.Exit(ExitCode.DAMAGED)
+        return
+    if not found.is_sound:
+        raise VersionDamagedError(str(name), found.server.name)
+    print_line(f"sound: {name} on {found.server.name}, signed, root {found.version.root}")
+
+
+@commands.command("export", epilog="Example: corral image export debian/2 debian.qcow2")
+def export_version(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    version: VersionArgument,
+    target: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
+    *,
+    disk_format: Annotated[
+        DiskFormat | None,
+        typer.Option("--format", help="Format to write.", show_default="by the file's ending"),
+    ] = None,
+    server: ServerOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file.", show_default=False)
+    ] = False,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a version to a disk image file."""
+    from corral.farm.application.export_version import ExportRequest  # noqa: PLC0415
+    from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+
+    application = opening.opened(context, farm)
+    chosen = disk_format or _format_by_ending(target)
+    request = ExportRequest(
+        version=version_named(application, version),
+        target=target.absolute(),
+        format=chosen,
+        server=None if server is None else server_name(server),
+        overwrite=overwrite,
+    )
+    exported = run_shown(
+        f"export {request.version}",
+        lambda progress: application.export_version(request, progress),
+        is_quiet=as_json,
+    )
+    if as_json:
+        print_json(
+            {**documents.version(exported), "file": str(request.target), "format": chosen.value}
+        )
+    else:
+        print_line(f"exported {exported.name} to {target} as {chosen}")
+
+
+def _format_by_ending(target: Path) -> DiskFormat:
+    ending = target.suffix.lower().removeprefix(".")
+    if ending in ("", "img"):
+        return DiskFormat.RAW
+    try:
+        return DiskFormat(ending)
+    except ValueError:
+        message = f"no format is known by the ending of {target.name}: say it with --format"
+        raise typer.BadParameter(message) from None
+
+
+@commands.command("delete", epilog="Example: corral image delete debian/1 --yes")
+def delete_version(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    version: Annotated[
+        str,
+        typer.Argument(help="IMAGE/NUMBER.", metavar="VERSION", autocompletion=completion.versions),
+    ],
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)
+    ] = False,
+    trust_silence: Annotated[
+        bool,
+        typer.Option(
+            "--trust-silence",
+            help="Take sessions of servers that no longer report for ended.",
+            show_default=False,
+        ),
+    ] = False,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a version; refused while a device streams it or could start from nothing else."""
+    from corral.farm.domain.image.version import VersionName  # noqa: PLC0415 - not for `--help`
+
+    name = VersionName.parse(version)
+    application = opening.opened(context, farm)
+    if not yes and not as_json:
+        typer.confirm(f"Delete {name}? It cannot be brought back.", abort=True)
+    deleted = application.delete_version(name, trust_silence=trust_silence)
+    if as_json:
+        print_json(documents.version(deleted))
+    else:
+        print_line(f"deleted {deleted.name}")
+
+
+@commands.command("replicate", epilog="Example: corral image replicate debian/2 --to s2 --wait")
+def replicate_version(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    version: VersionArgument,
+    *,
+    to: Annotated[
+        list[str],
+        typer.Option(
+            "--to",
+            metavar="SERVER",
+            help="Server that should hold it; several.",
+            autocompletion=completion.servers,
+        ),
+    ],
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until all of them hold it.", show_default=False)
+    ] = False,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have servers hold a version; each fetches the chunks that it lacks from the others."""
+    from corral.farm.domain.estate.server import server_name  # noqa: PLC0415 - not for `--help`
+    from corral.farm.entrypoints.cli.replicas import wait_for_replicas  # noqa: PLC0415
+
+    application = opening.opened(context, farm)
+    name = version_named(application, version)
+    servers = [server_name(one) for one in to]
+    application.replicate_version(name, servers)
+    if wait:
+        wait_for_replicas(application, name, servers, is_quiet=as_json)
+    view = application.show_version(name)
+    if as_json:
+        print_json(documents.version_view(view))
+        return
+    print_table(
+        "",
+        ("VERSION", "SERVER", "STATE", ">DONE", ">FETCHED", "PROBLEM"),
+        (
+            (
+                str(name),
+                one.server.name,
+                one.replica.state.value,
+                f"{human_size(one.replica.done_bytes)} of {human_size(one.replica.total_bytes)}",
+                human_size(one.replica.fetched_bytes),
+                one.replica.problem,
+            )
+            for one in view.replicas
+        ),
+        empty="no server holds it",
+    )

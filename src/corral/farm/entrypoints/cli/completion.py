@@ -1,0 +1,70 @@
+"""Names that the shell completes, out of the farm itself.
+
+Completion never fails and never prints: without a farm there is just nothing to offer.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from corral.farm.entrypoints.cli.opening import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from corral.farm.bootstrap import Application
+
+
+def images(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer images with the number of their versions."""
+    return _offered(context, incomplete, _images)
+
+
+def versions(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer versions with their descriptions."""
+    return _offered(context, incomplete, _versions)
+
+
+def servers(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer servers with their states."""
+    return _offered(context, incomplete, _servers)
+
+
+def devices(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer devices with their images."""
+    return _offered(context, incomplete, _devices)
+
+
+def _images(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_images():
+        yield view.image.name, f"{len(view.versions)} versions"
+
+
+def _versions(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_images():
+        for one in view.versions:
+            yield str(one.version.name), one.version.description or one.version.root.short
+
+
+def _servers(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_servers():
+        yield view.server.name, view.state.value
+
+
+def _devices(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_devices():
+        yield view.device.name, view.image or "no image"
+
+
+def _offered(
+    context: typer.Context,
+    incomplete: str,
+    names: "Callable[[Application], Iterator[tuple[str, str]]]",
+) -> list[tuple[str, str]]:
+    try:
+        farm = context.params.get("farm")
+        application = opened(context, None if farm is None else Path(farm))
+        return [offer for offer in names(application) if offer[0].startswith(incomplete)]
+    except Exception:  # noqa: BLE001 - whatever is wrong, the command itself will say it
+        return []

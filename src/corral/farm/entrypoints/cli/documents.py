@@ -1,0 +1,271 @@
+"""The JSON that commands print. Fields are added, never renamed: programs read them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from corral.farm.application.heal_store import HealingReport
+    from corral.farm.application.import_image import ImportOutcome
+    from corral.farm.application.list_devices import DeviceView
+    from corral.farm.application.list_images import ImageView, ReplicaView, VersionView
+    from corral.farm.application.list_servers import ServerView
+    from corral.farm.application.log_device_in import LoginAnswer
+    from corral.farm.application.show_farm import FarmSummary
+    from corral.farm.application.show_status import FarmStatus
+    from corral.farm.application.verify_store import StoreReport
+    from corral.farm.application.verify_version import VersionVerification
+    from corral.farm.domain.estate.farm import Farm
+    from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.image.version import Version
+    from corral.farm.entrypoints.cli.output import Json
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def farm(of: Farm) -> dict[str, Json]:
+    """Show the farm's own facts."""
+    return {
+        "id": str(of.id),
+        "name": of.name,
+        "public_key": _base64(of.public_key),
+        "api_urls": list(of.api_urls),
+        "created_at": _instant(of.created_at),
+        "generation": of.generation,
+    }
+
+
+def farm_summary(summary: FarmSummary) -> dict[str, Json]:
+    """Show the farm and how much of everything it has."""
+    return {
+        **farm(summary.farm),
+        "servers": summary.servers,
+        "images": summary.images,
+        "devices": summary.devices,
+    }
+
+
+def server(of: Server) -> dict[str, Json]:
+    """Show what was configured for a server."""
+    return {
+        "id": str(of.id),
+        "name": of.name,
+        "store": str(of.store.path),
+        "store_id": str(of.store.id),
+        "listen": [str(address) for address in of.listen],
+        "advertised": [str(address) for address in of.advertised],
+        "chunks": str(of.chunks_listen),
+        "chunk_url": of.chunk_url,
+        "draining": of.draining,
+        "added_at": _instant(of.added_at),
+    }
+
+
+def server_view(view: ServerView) -> dict[str, Json]:
+    """Show a server, its state and what it holds."""
+    report = view.server.last_report
+    return {
+        **server(view.server),
+        "state": view.state.value,
+        "reported_at": None if report is None else _instant(report.at),
+        "sessions": None if report is None else report.session_count,
+        "free_bytes": None if report is None else report.free_bytes,
+        "counters": {} if report is None else dict(report.counters),
+        "replicas": [
+            {
+                "version": str(held.name),
+                "root": held.replica.root.hex,
+                "state": held.replica.state.value,
+            }
+            for held in view.held
+        ],
+    }
+
+
+def version(of: Version) -> dict[str, Json]:
+    """Show a version."""
+    return {
+        "version": str(of.name),
+        "image": of.name.image,
+        "number": of.number,
+        "root": of.root.hex,
+        "size_bytes": of.size_bytes,
+        "signature": _base64(of.signature),
+        "description": of.description,
+        "access": of.access.value,
+        "state": of.state.value,
+        "published_at": _instant(of.published_at),
+    }
+
+
+def replica_view(view: ReplicaView) -> dict[str, Json]:
+    """Show a replica."""
+    replica = view.replica
+    return {
+        "server": view.server.name,
+        "state": replica.state.value,
+        "done_bytes": replica.done_bytes,
+        "total_bytes": replica.total_bytes,
+        "fetched_bytes": replica.fetched_bytes,
+        "problem": replica.problem,
+        "wanted_at": _instant(replica.wanted_at),
+        "reported_at": _instant(replica.reported_at),
+    }
+
+
+def version_view(view: VersionView) -> dict[str, Json]:
+    """Show a version and where it is."""
+    return {
+        **version(view.version),
+        "replicas": [replica_view(replica) for replica in view.replicas],
+    }
+
+
+def image_view(view: ImageView) -> dict[str, Json]:
+    """Show an image with its versions."""
+    newest = view.newest
+    return {
+        "id": str(view.image.id),
+        "name": view.image.name,
+        "description": view.image.description,
+        "created_at": _instant(view.image.created_at),
+        "newest": None if newest is None else str(newest.name),
+        "devices": view.device_count,
+        "busy": view.is_busy,
+        "versions": [version_view(one) for one in view.versions],
+    }
+
+
+def import_outcome(outcome: ImportOutcome) -> dict[str, Json]:
+    """Show what an import came to."""
+    disk, changed = outcome.disk, outcome.changed
+    return {
+        **version(outcome.version),
+        "published": outcome.is_published,
+        "server": outcome.server.name,
+        "chunks": disk.chunks,
+        "zero_chunks": disk.zero_chunks,
+        "new_chunks": disk.new_chunks,
+        "stored_bytes": disk.stored_bytes,
+        "changed_chunks": None if changed is None else changed.changed_chunks,
+        "changed_bytes": None if changed is None else changed.changed_bytes,
+    }
+
+
+def version_verification(found: VersionVerification) -> dict[str, Json]:
+    """Show what reading a version has found."""
+    return {
+        "version": str(found.version.name),
+        "root": found.version.root.hex,
+        "server": found.server.name,
+        "sound": found.is_sound,
+        "signature": "valid",
+        "checked_chunks": found.store.checked_chunks,
+        "checked_bytes": found.store.checked_bytes,
+        "damaged_chunks_in_store": found.store.damaged_chunks,
+    }
+
+
+def store_report(report: StoreReport) -> dict[str, Json]:
+    """Show what reading a store has found."""
+    return {
+        "server": report.server.name,
+        "store": str(report.server.store.path),
+        "sound": report.found.is_sound,
+        "checked_chunks": report.found.checked_chunks,
+        "checked_bytes": report.found.checked_bytes,
+        "damaged_chunks": report.found.damaged_chunks,
+        "affected_versions": [str(name) for name in report.affected],
+        "affected_roots": sorted(root.hex for root in report.found.affected_roots),
+    }
+
+
+def healing_report(report: HealingReport) -> dict[str, Json]:
+    """Show what healing a store came to."""
+    return {
+        "server": report.server.name,
+        "store": str(report.server.store.path),
+        "sound": report.healing.is_sound,
+        "damaged_chunks": report.healing.damaged_chunks,
+        "healed_chunks": report.healing.healed_chunks,
+        "fetched_bytes": report.healing.fetched_bytes,
+    }
+
+
+def device_view(view: DeviceView) -> dict[str, Json]:
+    """Show a device."""
+    device = view.device
+    return {
+        "id": str(device.id),
+        "name": device.name,
+        "mac": device.mac.text,
+        "image": view.image,
+        "version": None if view.version is None else str(view.version),
+        "write_cache": device.write_cache.value,
+        "registered_at": _instant(device.registered_at),
+        "last_login_at": None if device.last_login is None else _instant(device.last_login.at),
+    }
+
+
+def login_answer(answer: LoginAnswer) -> dict[str, Json]:
+    """Give the very document that the API gives a device (``corral.wire.login``)."""
+    return {
+        "format": 1,
+        "device": answer.device.name,
+        "export": str(answer.version.name),
+        "root": answer.version.root.hex,
+        "size_bytes": answer.version.size_bytes,
+        "ticket": answer.ticket,
+        "expires_at": int(answer.expires_at.timestamp()),
+        "write_cache": answer.device.write_cache.value,
+        "servers": [
+            {"name": one.name, "addresses": [str(address) for address in one.advertised]}
+            for one in answer.servers
+        ],
+    }
+
+
+def farm_status(status: FarmStatus) -> dict[str, Json]:
+    """Show who streams what."""
+    return {
+        "farm": status.farm.name,
+        "generation": status.farm.generation,
+        "servers": [
+            {
+                "name": line.server.name,
+                "state": line.state.value,
+                "draining": line.server.draining,
+                "sessions": line.session_count,
+                "reported_at": (
+                    None
+                    if line.server.last_report is None
+                    else _instant(line.server.last_report.at)
+                ),
+            }
+            for line in status.servers
+        ],
+        "sessions": [
+            {
+                "device": None if view.device is None else view.device.name,
+                "device_id": (
+                    None if view.session.device_id is None else str(view.session.device_id)
+                ),
+                "version": view.session.export,
+                "server": view.server.name,
+                "server_state": view.server_state.value,
+                "address": view.session.address,
+                "connected_at": _instant(view.session.connected_at),
+                "sent_bytes": view.session.sent_bytes,
+            }
+            for view in status.sessions
+        ],
+    }

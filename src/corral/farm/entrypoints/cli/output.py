@@ -1,0 +1,97 @@
+"""Answers as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from rich.table import Table
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STEP: Final = 1024
+_TEN: Final = 10
+
+
+def human_size(amount_bytes: float) -> str:
+    """Give a size in binary units with two or three digits that matter."""
+    value = float(amount_bytes)
+    units = iter(_UNITS)
+    unit = next(units)
+    # Judged as it will be printed: 1023.96 KiB must not become "1024 KiB".
+    while round(value) >= _STEP and (larger := next(units, None)) is not None:
+        value /= _STEP
+        unit = larger
+    digits = 1 if unit != _UNITS[0] and value < _TEN else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def human_time(moment: datetime | None) -> str:
+    """Give a moment in this machine's own time, to the second."""
+    return "never" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def print_json(document: Json) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_line(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(text + "\n")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str
+) -> None:
+    """Print a table, or one line if there is nothing to show; ``>`` begins a column of numbers.
+
+    In a pipe the table is as wide as it needs to be, so that nothing is cut off.
+    """
+    table = _table(title, columns)
+    has_rows = False
+    for row in rows:
+        table.add_row(*row)
+        has_rows = True
+    if not has_rows:
+        print_line(empty)
+        return
+    from rich.console import Console  # noqa: PLC0415 - not for `--help`
+
+    console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    console.print(table)
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print one thing's facts, a line each."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print_line(f"{name.ljust(width)}  {value}")
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    from rich import box  # noqa: PLC0415 - not for `--help`
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        is_number = column.startswith(">")
+        table.add_column(
+            column.removeprefix(">"),
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=is_number,
+        )
+    return table

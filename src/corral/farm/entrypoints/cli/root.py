@@ -1,0 +1,106 @@
+"""The root command, which catches whatever a command lets through."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
+
+from corral.farm.domain.errors import DomainError
+from corral.farm.entrypoints.cli.failures import ExitCode, exit_code_of, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+DEBUG_VARIABLE: Final = "CORRAL_DEBUG"
+
+
+class CorralGroup(TyperGroup):
+    """Every command's errors end here."""
+
+    def main(  # noqa: D102 - the signature is Typer's
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002
+        windows_expand_args: bool = True,  # noqa: FBT001, FBT002
+        **extra: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        arguments = list(sys.argv[1:] if args is None else args)
+        code = self._guarded(
+            arguments,
+            prog_name=prog_name,
+            complete_var=complete_var,
+            windows_expand_args=windows_expand_args,
+            **extra,
+        )
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def _guarded(self, arguments: list[str], **extra: Any) -> int:  # noqa: ANN401
+        as_json = "--json" in arguments
+        try:
+            outcome = super().main(args=arguments, standalone_mode=False, **extra)
+            return outcome if isinstance(outcome, int) else ExitCode.DONE
+        except TyperException as error:
+            say(error.format_message(), "usage", as_json=as_json)
+            if not as_json:
+                sys.stderr.write(f"try: {_help_line(error)}\n")
+            return ExitCode.USAGE
+        except DomainError as error:
+            if _is_debugging(arguments):
+                traceback.print_exc()
+            say(error.message, error.code, as_json=as_json)
+            return exit_code_of(type(error))
+        except (Abort, KeyboardInterrupt):
+            say("interrupted", "interrupted", as_json=as_json)
+            return ExitCode.INTERRUPTED
+        except BrokenPipeError:
+            # The reader of our output went away, as `head` does: no error of ours. What is still
+            # buffered goes nowhere, so that the interpreter does not try again when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.DONE
+        except Exception as error:  # noqa: BLE001 - the last line of defence against tracebacks
+            if _is_debugging(arguments):
+                traceback.print_exc()
+            say(_unexpected(error), "unexpected", as_json=as_json)
+            return ExitCode.UNEXPECTED
+
+
+def _is_debugging(arguments: list[str]) -> bool:
+    return "--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE))
+
+
+def _help_line(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", None) or "corral"
+    return f"{path} --help"
+
+
+def _unexpected(error: Exception) -> str:
+    summary = f"something went wrong inside Corral ({type(error).__name__}: {error})"
+    log = _written_down()
+    where = "run it again with --debug before the command" if log is None else f"see {log}"
+    return f"{summary}; {where}"
+
+
+def _written_down() -> Path | None:
+    """Append the traceback to the farm's log, if there is a folder to write to."""
+    from corral.farm.settings import FarmSettings  # noqa: PLC0415 - only when it is needed
+
+    settings = FarmSettings.read(None, os.environ)
+    with suppress(OSError):
+        if settings.folder.is_dir():
+            settings.log_file.parent.mkdir(mode=0o700, exist_ok=True)
+            with settings.log_file.open("a", encoding="utf-8") as log:
+                log.write(traceback.format_exc())
+            return settings.log_file
+    return None

@@ -1,0 +1,207 @@
+"""Run a long verb while its progress is shown."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from corral.farm.application.progress import Amounts, Progress
+from corral.farm.entrypoints.cli.output import human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Protocol, Self
+
+    class Display(Protocol):
+        """Something that shows amounts until it is left."""
+
+        def __enter__(self) -> Self: ...
+        def __exit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> None: ...
+        def show(self, amounts: Amounts) -> None:
+            """Show these."""
+            ...
+
+
+Outcome = TypeVar("Outcome")
+
+_LOOK_SECONDS: Final = 0.1
+_LINE_SECONDS: Final = 2.0
+
+
+def run_shown(
+    title: str, verb: Callable[[Progress], Outcome], *, is_quiet: bool = False
+) -> Outcome:
+    """Give what ``verb`` gives, showing its progress on the standard error stream meanwhile.
+
+    A bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet. An interrupt
+    (Ctrl-C) cancels the verb and waits until it has ended cleanly.
+    """
+    progress = Progress()
+    worker = _Worker(verb, progress)
+    worker.start()
+    with display_for(title, is_quiet=is_quiet) as display:
+        while worker.is_alive():
+            try:
+                worker.join(_LOOK_SECONDS)
+            except KeyboardInterrupt:
+                progress.cancel()
+            display.show(progress.amounts())
+        display.show(progress.amounts())
+    return worker.outcome()
+
+
+class _Worker(Thread, Generic[Outcome]):
+    def __init__(self, verb: Callable[[Progress], Outcome], progress: Progress) -> None:
+        # A daemon, so that a verb which does not heed its cancelling cannot keep a second Ctrl-C
+        # from ending the program.
+        super().__init__(name="verb", daemon=True)
+        self._verb = verb
+        self._progress = progress
+        self._result: list[Outcome] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._result.append(self._verb(self._progress))
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that asked
+            self._error = error
+
+    def outcome(self) -> Outcome:
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+def display_for(title: str, *, is_quiet: bool) -> Display:
+    """Choose how amounts are shown."""
+    if is_quiet:
+        return _Silence()
+    return _Bar(title) if sys.stderr.isatty() else _Lines(title)
+
+
+class _Silence:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, amounts: Amounts) -> None:
+        pass
+
+
+class _Lines(_Silence):
+    """A line now and then, for logs."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._began = time.monotonic()
+        self._shown_at = self._began
+        self._last = ""
+
+    def show(self, amounts: Amounts) -> None:
+        now = time.monotonic()
+        is_done = amounts.total_bytes is not None and amounts.done_bytes >= amounts.total_bytes
+        if now - self._shown_at < _LINE_SECONDS and not is_done:
+            return
+        line = f"{self._title}: {describe(amounts, now - self._began)}"
+        if line.partition(" at ")[0] != self._last.partition(" at ")[0]:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+            self._last = line
+        self._shown_at = now
+
+
+class _Bar(_Silence):
+    """One line of a terminal, drawn over and over."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console  # noqa: PLC0415 - not for `--help`
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=Console(stderr=True),
+        )
+        self._task = self._progress.add_task(title, total=None, note="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, amounts: Amounts) -> None:
+        self._progress.update(
+            self._task,
+            total=amounts.total_bytes,
+            completed=amounts.done_bytes,
+            note=_note(amounts),
+        )
+
+
+@dataclass(frozen=True)
+class _Pace:
+    per_second: float
+    seconds_left: float | None
+
+
+def describe(amounts: Amounts, seconds: float) -> str:
+    """Say bytes, rate, time left and new chunks in one line."""
+    pace = _pace(amounts, seconds)
+    if amounts.total_bytes:
+        percent = 100 * amounts.done_bytes // amounts.total_bytes
+        done = f"{percent}% of {human_size(amounts.total_bytes)}"
+    else:
+        done = human_size(amounts.done_bytes)
+    parts = [f"{done} at {human_size(pace.per_second)}/s"]
+    if pace.seconds_left is not None:
+        parts.append(f"{pace.seconds_left:.0f} s left")
+    note = _note(amounts)
+    return ", ".join([*parts, note] if note else parts)
+
+
+def _pace(amounts: Amounts, seconds: float) -> _Pace:
+    per_second = amounts.done_bytes / seconds if seconds > 0 else 0.0
+    if not amounts.total_bytes or not per_second:
+        return _Pace(per_second, None)
+    return _Pace(per_second, max(0, amounts.total_bytes - amounts.done_bytes) / per_second)
+
+
+def _note(amounts: Amounts) -> str:
+    if not amounts.new_chunks:
+        return ""
+    return f"{amounts.new_chunks} new chunks, {human_size(amounts.new_bytes)} stored"
