@@ -16,7 +16,7 @@ pub const MAX_SKIPPED_BYTES: usize = 1024 * 1024;
 pub const MAX_PAYLOAD_BYTES: u32 = 32 * 1024 * 1024;
 
 /// Extents that one block status reply of this server holds at most.
-pub const MAX_BLOCK_STATUS_EXTENTS: usize = 8192;
+pub const MAX_BLOCK_STATUS_EXTENTS: usize = 4096;
 
 /// The longest payload of an error chunk that the client half holds: a full-length message and some fields to come.
 pub const MAX_ERROR_PAYLOAD_BYTES: u32 = 8 * 1024;

@@ -1,0 +1,108 @@
+//! What a connection still has to send: gathered bytes, then perhaps a range of the flat file.
+
+use std::fs::File;
+use std::io;
+
+use crate::pool::{BUFFER_BYTES, Buffer};
+use crate::socket::Socket;
+
+/// When this much is gathered it is sent, so that the client can work on it while more is gathered. The rest of the buffer
+/// is room for one more reply of any kind that is copied.
+const GATHERED_ENOUGH: usize = 64 * 1024;
+
+#[derive(Default)]
+pub(crate) struct Output {
+    buffer: Option<Buffer>,
+    start: usize,
+    end: usize,
+    /// Goes out behind the gathered bytes. Nothing is added while there is one.
+    file_range: Option<(u64, u64)>,
+}
+
+/// How far a sending got.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Everything is with the kernel.
+    Everything,
+    /// The socket is full; perhaps it took some.
+    Blocked { took_some: bool },
+}
+
+impl Output {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end && self.file_range.is_none()
+    }
+
+    /// Whether another reply can be added.
+    pub(crate) fn has_room(&self) -> bool {
+        self.file_range.is_none() && self.end < GATHERED_ENOUGH
+    }
+
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let length = bytes.len();
+        if let Some(place) = self.room().get_mut(..length) {
+            place.copy_from_slice(bytes);
+            self.commit(length);
+        }
+    }
+
+    /// Where the next bytes go.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        let end = self.end;
+        self.buffer
+            .get_or_insert_with(Buffer::take)
+            .get_mut(end..)
+            .unwrap_or_default()
+    }
+
+    /// Says that the first `length` bytes of [`Output::room`] are to be sent.
+    pub(crate) fn commit(&mut self, length: usize) {
+        self.end = (self.end + length).min(BUFFER_BYTES);
+    }
+
+    pub(crate) fn append_file(&mut self, offset: u64, length: u32) {
+        self.file_range = Some((offset, offset + u64::from(length)));
+    }
+
+    /// Sends until everything is sent or the socket is full.
+    pub(crate) fn send(&mut self, socket: &Socket, file: &File) -> io::Result<Progress> {
+        let mut took_some = false;
+        while self.start < self.end {
+            let gathered = self
+                .buffer
+                .as_deref()
+                .and_then(|buffer| buffer.get(self.start..self.end))
+                .unwrap_or_default();
+            match socket.send(gathered, self.file_range.is_some()) {
+                Ok(sent) => self.start += sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Progress::Blocked { took_some });
+                }
+                Err(error) => return Err(error),
+            }
+            took_some = true;
+        }
+        self.buffer = None;
+        (self.start, self.end) = (0, 0);
+        while let Some((offset, end)) = self.file_range {
+            match socket.send_file(
+                file,
+                offset,
+                usize::try_from(end - offset).unwrap_or(usize::MAX),
+            ) {
+                // The header is out already, so that a file that is too short can only be answered by closing.
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(sent) => {
+                    let offset = offset + u64::try_from(sent).unwrap_or(u64::MAX);
+                    self.file_range = (offset < end).then_some((offset, end));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Progress::Blocked { took_some });
+                }
+                Err(error) => return Err(error),
+            }
+            took_some = true;
+        }
+        Ok(Progress::Everything)
+    }
+}

@@ -1,0 +1,156 @@
+//! The server as its owner sees it.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::counters::Counters;
+use crate::export::Export;
+use crate::listener::Bound;
+use crate::reactor::{Inbox, Reactor};
+use crate::session::SessionView;
+use crate::settings::{Address, Settings};
+use crate::shared::{Mood, Shared};
+use crate::ticket::TicketKey;
+
+/// Why a server does not start. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The key for tickets is none.
+    #[error("farm's public key is not an Ed25519 key")]
+    BadKey,
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address:?}: {source}")]
+    Listen {
+        /// Which.
+        address: Address,
+        /// Why.
+        source: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running stream server. It stops when dropped.
+pub struct StreamServer {
+    shared: Arc<Shared>,
+    addresses: Vec<Address>,
+    reactors: Mutex<Vec<Reactor>>,
+}
+
+impl StreamServer {
+    /// Listens and serves, at first no exports at all.
+    ///
+    /// # Errors
+    /// If an address is taken, the key is bad, or the system gives no threads.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings {
+            listeners,
+            farm_public_key,
+            limits,
+            reactors,
+            ..
+        } = settings;
+        let key = TicketKey::from_bytes(&farm_public_key).ok_or(StartError::BadKey)?;
+        let mut bound = Vec::new();
+        for listener in &listeners {
+            let refused = |source| StartError::Listen {
+                address: listener.address.clone(),
+                source,
+            };
+            let socket = Bound::bind(listener).map_err(refused)?;
+            let address = socket.address().map_err(refused)?;
+            bound.push((socket, address));
+        }
+        let count = reactors
+            .unwrap_or_else(|| thread::available_parallelism().map_or(2, usize::from))
+            .max(1);
+        let pool = limits.blocking_threads.div_ceil(count);
+        let shared = Arc::new(Shared::new(limits, key, count));
+        let reactors = shared
+            .tallies
+            .iter()
+            .enumerate()
+            .map(|(number, tally)| {
+                Reactor::start(number, Arc::clone(&shared), Arc::clone(tally), pool)
+            })
+            .collect::<io::Result<Vec<Reactor>>>()?;
+        let inboxes: Vec<Inbox> = reactors
+            .iter()
+            .map(|reactor| reactor.inbox.clone())
+            .collect();
+        let mut addresses = Vec::new();
+        for ((socket, address), inbox) in bound.into_iter().zip(inboxes.iter().cycle()) {
+            inbox.listen(socket, inboxes.clone());
+            addresses.push(address);
+        }
+        Ok(Self {
+            shared,
+            addresses,
+            reactors: Mutex::new(reactors),
+        })
+    }
+
+    /// Where it listens, in the order of the settings, with the ports that were taken.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Replaces the exports. Sessions of an export that is gone, or has another root now, are ended.
+    pub fn apply(&self, exports: Vec<Export>) {
+        self.shared.replace_exports(exports);
+    }
+
+    /// Lets nobody in any more and asks Corral clients to move; who is in is served on.
+    pub fn drain(&self) {
+        self.shared.set_mood(Mood::Draining);
+    }
+
+    /// Takes a drain back.
+    pub fn undrain(&self) {
+        self.shared.set_mood(Mood::Serving);
+    }
+
+    /// Whether a drain is on, or the server stops.
+    pub fn is_draining(&self) -> bool {
+        self.shared.mood() != Mood::Serving
+    }
+
+    /// Who streams what at this moment, oldest first.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.shared.sessions.views()
+    }
+
+    /// What was counted since the start.
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        for tally in &self.shared.tallies {
+            counters.add(tally);
+        }
+        counters.sessions = u64::try_from(self.shared.sessions.len()).unwrap_or(u64::MAX);
+        counters
+    }
+
+    /// Stops: what is being answered is finished, what still comes is told to go elsewhere, and after
+    /// [`Limits::stop_for`](crate::Limits::stop_for) everything is closed. Returns when that is done.
+    pub fn stop(&self) {
+        self.shared.set_mood(Mood::Stopping);
+        let reactors =
+            std::mem::take(&mut *self.reactors.lock().unwrap_or_else(PoisonError::into_inner));
+        for reactor in &reactors {
+            reactor.stop();
+        }
+        self.shared.sessions.for_each(crate::session::Session::wake);
+        for reactor in reactors {
+            reactor.join();
+        }
+    }
+}
+
+impl Drop for StreamServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

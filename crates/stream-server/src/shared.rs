@@ -1,0 +1,86 @@
+//! What all connections of a server share.
+
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::counters::Tally;
+use crate::export::{Export, ExportTable};
+use crate::session::Sessions;
+use crate::settings::Limits;
+use crate::ticket::TicketKey;
+
+/// Whether clients are welcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Serving,
+    /// No new logins; Corral clients are told to move.
+    Draining,
+    /// What comes now is answered "shutting down".
+    Stopping,
+}
+
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) key: TicketKey,
+    pub(crate) sessions: Sessions,
+    /// Open connections, logged in or not.
+    pub(crate) connections: AtomicUsize,
+    /// One for each reactor.
+    pub(crate) tallies: Vec<Arc<Tally>>,
+    exports: RwLock<Arc<ExportTable>>,
+    mood: AtomicU8,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Limits, key: TicketKey, reactors: usize) -> Self {
+        Self {
+            limits,
+            key,
+            sessions: Sessions::default(),
+            connections: AtomicUsize::new(0),
+            tallies: (0..reactors).map(|_| Arc::default()).collect(),
+            exports: RwLock::default(),
+            mood: AtomicU8::new(0),
+        }
+    }
+
+    pub(crate) fn exports(&self) -> Arc<ExportTable> {
+        Arc::clone(&self.exports.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the exports and ends the sessions of those that are gone.
+    pub(crate) fn replace_exports(&self, exports: Vec<Export>) {
+        let table = {
+            let mut current = self.exports.write().unwrap_or_else(PoisonError::into_inner);
+            *current = Arc::new(current.replaced_by(exports));
+            Arc::clone(&current)
+        };
+        self.sessions.for_each(|session| {
+            if !table.still_has(&session.facts.export, session.facts.root) {
+                session.end();
+            }
+        });
+    }
+
+    pub(crate) fn mood(&self) -> Mood {
+        match self.mood.load(Ordering::Acquire) {
+            0 => Mood::Serving,
+            1 => Mood::Draining,
+            _ => Mood::Stopping,
+        }
+    }
+
+    /// Changes the mood, unless the server is already stopping.
+    pub(crate) fn set_mood(&self, mood: Mood) {
+        let number = match mood {
+            Mood::Serving => 0,
+            Mood::Draining => 1,
+            Mood::Stopping => 2,
+        };
+        let _ = self
+            .mood
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
+                (now < 2).then_some(number)
+            });
+    }
+}
