@@ -65,7 +65,10 @@ pub(crate) struct SmoothedRtt {
 impl SmoothedRtt {
     pub(crate) fn add(&mut self, sample: Duration) {
         self.samples = self.samples.saturating_add(1);
-        self.value = Some(self.value.map_or(sample, |old| old.mul_f64(0.875) + sample / 8));
+        self.value = Some(
+            self.value
+                .map_or(sample, |old| old.mul_f64(0.875) + sample / 8),
+        );
     }
 
     pub(crate) fn value(self) -> Option<Duration> {

@@ -1,2 +1,119 @@
-//! To be written.
-fn main() {}
+//! The failover client: carries a device's disk from whichever server can serve it.
+//!
+//! `failover` decides; this program has the sockets, the timers and the kernel. It runs in an initramfs beside a
+//! shell and nothing else: static, no name service, no file opened once the disk is up.
+
+mod attach;
+mod cli;
+mod client;
+mod clock;
+mod config;
+mod connection;
+mod journal;
+mod login;
+mod session;
+mod status;
+mod verify;
+mod verify_socket;
+mod worker;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::Parser;
+use failover::Settings;
+
+use crate::attach::Attachment;
+use crate::cli::{Cli, Command, Common};
+use crate::config::Source;
+use crate::verify::{Subject, Until};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    match command {
+        Command::Serve(serve) => {
+            let source = config::load(&serve.common.config)?;
+            let control = serve.common.control.as_deref().map(listen).transpose()?;
+            let socket = listen(&serve.unix)?;
+            let settings = settings(&serve.common);
+            worker::run(async {
+                let (client, answer) =
+                    worker::begin(&source, settings, Rc::new(worker::NoMemory)).await;
+                worker::answer_status(control, &client)?;
+                worker::serve(socket, client, &answer.export).await
+            })??;
+        }
+        Command::Attach(attach) => {
+            attach::take_spared_name();
+            let source = config::load(&attach.common.config)?;
+            let attachment = Attachment {
+                control: attach.common.control.as_deref().map(listen).transpose()?,
+                settings: settings(&attach.common),
+                device: attach.device,
+                block_bytes: attach.block_size,
+                takes_over: attach.take_over,
+                stays_in_foreground: attach.foreground,
+            };
+            attach::attach(attachment, &source)?;
+        }
+        Command::Detach { device } => attach::detach(&device)?,
+        Command::Verify(verify) => {
+            let subject = match (verify.subject.device, verify.subject.unix) {
+                (Some(device), _) => Subject::Device(device),
+                (None, socket) => Subject::Socket(socket.unwrap_or_default()),
+            };
+            let until = match (verify.passes, verify.seconds) {
+                (Some(passes), _) => Until::Passes(passes),
+                (None, Some(seconds)) => Until::Time(Duration::from_secs(seconds)),
+                (None, None) => Until::Forever,
+            };
+            let outcome = verify::verify(&subject, verify.root, until, verify.read_size)?;
+            return Ok(if outcome.is_good() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+        Command::Login { config } => {
+            let Source::Login(login) = config::load(&config)? else {
+                return Err(format!("{} holds no `login` block", config.display()).into());
+            };
+            let answer = worker::run(async { login::log_in(&login).await })??;
+            println!("{}", serde_json::to_string(&answer)?);
+        }
+        Command::Status { control } => {
+            let status = status::ask(&control).map_err(|error| cannot("ask", &control, &error))?;
+            print!("{status}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(common: &Common) -> Settings {
+    let mut settings = Settings::default();
+    settings.error_patience =
+        (common.error_patience > 0).then(|| Duration::from_secs(common.error_patience));
+    settings
+}
+
+fn listen(path: impl Into<PathBuf>) -> Result<std::os::unix::net::UnixListener, String> {
+    let path = path.into();
+    attach::listen(&path).map_err(|error| cannot("listen on", &path, &error))
+}
+
+fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> String {
+    format!("cannot {verb} {}: {error}", path.display())
+}

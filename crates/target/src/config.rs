@@ -1,0 +1,300 @@
+//! Where the disk is to be had: a login answer from a file, or how to log in.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+const FORMAT: u32 = 1;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ConfigError {
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is neither a login answer nor a `login` block: {source}", path.display())]
+    Malformed {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    #[error("{} is empty: write the device's key into it", path.display())]
+    EmptyKey { path: PathBuf },
+    #[error(
+        "login URL {url} cannot be used: write http://ADDRESS:PORT with a numeric address, there is no DNS here"
+    )]
+    Url { url: String },
+    #[error("the `login` block names no url: give at least one of the farm's")]
+    NoUrl,
+}
+
+/// Why a login answer cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum AnswerError {
+    #[error(
+        "login answer of format {found}, but this client reads format {FORMAT}: upgrade the client"
+    )]
+    Format { found: u32 },
+    #[error("login answer names no server")]
+    NoServer,
+    #[error(
+        "server address {address} cannot be used: it must be ADDRESS:PORT with a numeric address"
+    )]
+    Address { address: String },
+    #[error("root {root} cannot be used: it must be 64 hexadecimal digits")]
+    Root { root: String },
+}
+
+/// The farm's answer to a login: what this device runs, and who serves it, best first.
+#[derive(Clone, Deserialize, Serialize)]
+pub(crate) struct LoginAnswer {
+    pub(crate) format: u32,
+    #[serde(default)]
+    pub(crate) device: String,
+    pub(crate) export: String,
+    /// Without one (servers that are not Corral's), servers are compared by size only.
+    #[serde(default)]
+    pub(crate) root: Option<String>,
+    #[serde(default)]
+    pub(crate) size_bytes: Option<u64>,
+    #[serde(default)]
+    pub(crate) ticket: Option<String>,
+    #[serde(default)]
+    pub(crate) expires_at: Option<u64>,
+    pub(crate) servers: Vec<ServerEntry>,
+    /// What only others read, such as the write cache.
+    #[serde(flatten)]
+    pub(crate) rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A server of the answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ServerEntry {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<String>,
+}
+
+impl LoginAnswer {
+    /// Checks everything that the rest of the program relies on.
+    pub(crate) fn checked(self) -> Result<Self, AnswerError> {
+        if self.format != FORMAT {
+            return Err(AnswerError::Format { found: self.format });
+        }
+        if let Some(root) = &self.root
+            && (root.len() != 64
+                || !root
+                    .bytes()
+                    .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+        {
+            return Err(AnswerError::Root { root: root.clone() });
+        }
+        if self.servers.is_empty() {
+            return Err(AnswerError::NoServer);
+        }
+        for server in &self.servers {
+            server.parsed()?;
+        }
+        Ok(self)
+    }
+
+    /// What the servers know the disk by.
+    pub(crate) fn export_name(&self) -> String {
+        match &self.ticket {
+            Some(ticket) => format!("{};{ticket}", self.export),
+            None => self.export.clone(),
+        }
+    }
+}
+
+impl ServerEntry {
+    pub(crate) fn parsed(&self) -> Result<Vec<SocketAddr>, AnswerError> {
+        let parse = |address: &String| {
+            address.parse().map_err(|_| AnswerError::Address {
+                address: address.clone(),
+            })
+        };
+        self.addresses.iter().map(parse).collect()
+    }
+}
+
+/// How to ask the farm.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) urls: Vec<LoginUrl>,
+    pub(crate) device: String,
+    pub(crate) key: Secret,
+}
+
+/// `http://ADDRESS:PORT/PREFIX` in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LoginUrl {
+    pub(crate) address: SocketAddr,
+    pub(crate) prefix: String,
+}
+
+/// Something that must not be printed.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}
+
+/// Where the answer comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Given(Box<LoginAnswer>),
+    Login(Login),
+}
+
+#[derive(Deserialize)]
+struct LoginFile {
+    login: LoginBlock,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginBlock {
+    urls: Vec<String>,
+    device: String,
+    key_file: PathBuf,
+}
+
+/// Reads the configuration, and the key it names.
+pub(crate) fn load(path: &Path) -> Result<Source, ConfigError> {
+    let text = read(path)?;
+    let malformed = |source| ConfigError::Malformed {
+        path: path.to_owned(),
+        source,
+    };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(malformed)?;
+    if value.get("login").is_none() {
+        let answer: LoginAnswer = serde_json::from_value(value).map_err(malformed)?;
+        return Ok(Source::Given(Box::new(answer.checked()?)));
+    }
+    let LoginFile { login } = serde_json::from_value(value).map_err(malformed)?;
+    let key = read(&login.key_file)?.trim().to_owned();
+    if key.is_empty() {
+        return Err(ConfigError::EmptyKey {
+            path: login.key_file,
+        });
+    }
+    let urls = login
+        .urls
+        .iter()
+        .map(|url| parse_url(url))
+        .collect::<Result<Vec<_>, _>>()?;
+    if urls.is_empty() {
+        return Err(ConfigError::NoUrl);
+    }
+    Ok(Source::Login(Login {
+        urls,
+        device: login.device,
+        key: Secret(key),
+    }))
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn parse_url(url: &str) -> Result<LoginUrl, ConfigError> {
+    let wrong = || ConfigError::Url {
+        url: url.to_owned(),
+    };
+    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let address = authority
+        .parse()
+        .or_else(|_| format!("{authority}:80").parse())
+        .map_err(|_| wrong())?;
+    let path = path.trim_end_matches('/');
+    let prefix = if path.is_empty() {
+        String::new()
+    } else {
+        format!("/{path}")
+    };
+    Ok(LoginUrl { address, prefix })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(json: &str) -> Result<LoginAnswer, AnswerError> {
+        serde_json::from_str::<LoginAnswer>(json).unwrap().checked()
+    }
+
+    #[test]
+    fn reads_a_login_answer_and_keeps_what_it_does_not_know() {
+        let answer = answer(
+            r#"{"format":1,"device":"pc1","export":"debian/2","ticket":"T","expires_at":9,"write_cache":"device-ram",
+                "root":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff","size_bytes":4096,
+                "servers":[{"name":"s1","addresses":["127.0.0.1:1","[::1]:2"]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(answer.export_name(), "debian/2;T");
+        assert_eq!(answer.rest["write_cache"], "device-ram");
+        assert_eq!(answer.servers[0].parsed().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_use() {
+        let servers = r#""servers":[{"name":"s1","addresses":["127.0.0.1:1"]}]"#;
+        assert!(matches!(
+            answer(&format!(r#"{{"format":2,"export":"e",{servers}}}"#)),
+            Err(AnswerError::Format { found: 2 })
+        ));
+        assert!(matches!(
+            answer(&format!(
+                r#"{{"format":1,"export":"e","root":"12",{servers}}}"#
+            )),
+            Err(AnswerError::Root { .. })
+        ));
+        assert!(matches!(
+            answer(r#"{"format":1,"export":"e","servers":[]}"#),
+            Err(AnswerError::NoServer)
+        ));
+        assert!(matches!(
+            answer(
+                r#"{"format":1,"export":"e","servers":[{"name":"s","addresses":["server:1"]}]}"#
+            ),
+            Err(AnswerError::Address { .. })
+        ));
+    }
+
+    #[test]
+    fn reads_urls_with_numeric_addresses_only() {
+        let url = parse_url("http://10.0.2.2:8080/farm/").unwrap();
+        assert_eq!(
+            url,
+            LoginUrl {
+                address: "10.0.2.2:8080".parse().unwrap(),
+                prefix: "/farm".into()
+            }
+        );
+        assert_eq!(parse_url("http://10.0.2.2").unwrap().address.port(), 80);
+        for wrong in ["https://10.0.2.2", "http://farm.example", "10.0.2.2:80"] {
+            assert!(
+                matches!(parse_url(wrong), Err(ConfigError::Url { .. })),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn never_prints_the_key() {
+        assert_eq!(format!("{:?}", Secret("abc".into())), "(secret)");
+    }
+}
