@@ -69,7 +69,7 @@ types: native ## mypy strict; the binding's stub against the binding
 	cd $(VENV) && bin/python -m mypy.stubtest corral_native
 
 layers: env ## the import contracts
-	@$(BIN)/lint-imports --no-cache
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 test-fast: env ## unit and contract tests on memory and SQLite
 	@$(BIN)/python -m pytest -q tests/unit tests/contract

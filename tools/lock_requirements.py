@@ -1,7 +1,7 @@
 """Lock the Python dependencies of pyproject.toml, with hashes and without the address of any index.
 
-Not ``uv lock``: its file records the address of the index it was made with, and ours must install from whichever index
-the machine is set up for. Corral's own compiled distribution is left out; the Makefile builds it.
+Not ``uv lock``: its file records the address of the index it was made with, and ours must install
+from whichever index the machine is set up for. Corral's own compiled distribution is left out; the Makefile builds it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,28 @@ OWN = "corral-native"
 def lock(requirements: list[str], output: Path) -> None:
     """Resolve ``requirements`` for every platform and write ``output``."""
     kept = [line for line in requirements if not line.startswith(OWN)]
-    options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header"]
-    subprocess.run(  # noqa: S603 - our own words only
-        [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *options, "-", "-o", str(output)],
+    options = [
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+        "--no-annotate",
+        "--no-header",
+    ]
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--upgrade",
+            *options,
+            "-",
+            "-o",
+            str(output),
+        ],
         input="\n".join(kept).encode(),
         check=True,
     )
