@@ -1,0 +1,132 @@
+"""A farm whose every port is in memory: what most tests of rules begin with."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from corral.farm.adapters.farm_folder.farm_key import is_signed
+from corral.farm.adapters.memory.chunk_stores import (
+    CHUNK_BYTES,
+    MemoryChunkStore,
+    MemoryChunkStores,
+)
+from corral.farm.adapters.memory.disk_files import MemoryDiskFiles
+from corral.farm.adapters.memory.farm_key import MemoryFarmKey
+from corral.farm.adapters.memory.image_locks import MemoryImageLocks
+from corral.farm.adapters.memory.records import MemoryTransactions
+from corral.farm.adapters.memory.secret_files import MemorySecretFiles
+from corral.farm.adapters.memory.sources import MemoryClock, MemoryIds, MemoryTokens
+from corral.farm.application.add_server import NewServer
+from corral.farm.application.import_image import ImportOutcome, ImportRequest
+from corral.farm.application.ports.farm_key import SignatureCheck
+from corral.farm.application.ports.records import Transactions
+from corral.farm.application.progress import Progress
+from corral.farm.application.take_server_report import (
+    ReportedReplica,
+    ReportedSession,
+    ServerReport,
+)
+from corral.farm.bootstrap import Application
+from corral.farm.domain.delivery.device import Device, MacAddress, device_name
+from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.farm import farm_name
+from corral.farm.domain.estate.server import Server, server_name
+from corral.farm.domain.image.image import image_name
+from corral.farm.domain.image.replica import ReplicaState
+from corral.farm.domain.image.version import Version, VersionName
+
+
+@dataclass
+class MemoryPorts:
+    """One adapter in memory for each port; tests replace single ones."""
+
+    files: dict[Path, bytes] = field(default_factory=dict)
+    transactions: Transactions = field(default_factory=MemoryTransactions)
+    farm_key: MemoryFarmKey = field(default_factory=MemoryFarmKey)
+    signature_check: SignatureCheck = is_signed
+    image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
+    secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
+    ids: MemoryIds = field(default_factory=MemoryIds)
+    tokens: MemoryTokens = field(default_factory=MemoryTokens)
+    clock: MemoryClock = field(default_factory=MemoryClock)
+
+    def __post_init__(self) -> None:
+        self.chunk_stores = MemoryChunkStores(self.files)
+        self.disk_files = MemoryDiskFiles(self.files)
+
+
+class FarmInMemory:
+    """A farm without servers; each method takes one step as a person or a server would."""
+
+    def __init__(self, ports: MemoryPorts | None = None) -> None:
+        self.ports = ports or MemoryPorts()
+        self.application = Application(self.ports)
+        self.application.create_farm(farm_name("home"), ("http://127.0.0.1:10800",))
+
+    def add_server(self, name: str) -> Server:
+        place = 1 + len(self.application.list_servers())
+        return self.application.add_server(
+            NewServer(
+                name=server_name(name),
+                store_path=Path("/stores", name),
+                listen=(Address("127.0.0.1", 10_800 + place),),
+                chunks_listen=Address("127.0.0.1", 10_900 + place),
+            )
+        ).server
+
+    def store_of(self, name: str) -> MemoryChunkStore:
+        return self.ports.chunk_stores.stores[Path("/stores", name)]
+
+    def import_disk(self, image: str, content: bytes, **wishes: bool) -> ImportOutcome:
+        path = Path("/disks", image)
+        self.ports.files[path] = content
+        request = ImportRequest(image_name(image), path, **wishes)  # type: ignore[arg-type] # booleans only
+        return self.application.import_image(request, Progress())
+
+    def add_device(self, name: str, image: str | None = None) -> Device:
+        place = 1 + len(self.application.list_devices())
+        return self.application.register_device(
+            device_name(name),
+            MacAddress.parse(f"52:54:00:00:{place // 256:02x}:{place % 256:02x}"),
+            None if image is None else image_name(image),
+        ).device
+
+    def report(
+        self,
+        server: Server,
+        *,
+        holds: tuple[Version, ...] = (),
+        sessions: tuple[tuple[Device, Version], ...] = (),
+    ) -> None:
+        """Let a server say that it holds and streams these."""
+        self.application.take_server_report(
+            server.id,
+            ServerReport(
+                replicas=tuple(
+                    ReportedReplica(
+                        v.root, ReplicaState.COMPLETE, v.size_bytes, v.size_bytes, v.size_bytes
+                    )
+                    for v in holds
+                ),
+                sessions=tuple(
+                    ReportedSession(d.id, str(v.name), "192.0.2.9:40000", self.ports.clock.now(), 7)
+                    for d, v in sessions
+                ),
+            ),
+        )
+
+    def replicate(self, version: Version, server: Server) -> None:
+        """Have a server hold a version, and let it say that it does."""
+        self.application.replicate_version(version.name, [server.name])
+        self.report(server, holds=(version,))
+
+    def wait(self, seconds: float) -> None:
+        self.ports.clock.advance(timedelta(seconds=seconds))
+
+    def version(self, text: str) -> Version:
+        return self.application.show_version(VersionName.parse(text)).version
+
+
+def disk(*chunks: int) -> bytes:
+    """Make a disk of whole chunks, each filled with one byte; 0 is a hole."""
+    return b"".join(bytes([filling]) * CHUNK_BYTES for filling in chunks)
