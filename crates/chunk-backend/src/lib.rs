@@ -7,7 +7,7 @@
 mod catalogue;
 mod disk;
 mod error;
-mod flat;
+mod folder;
 mod heal;
 mod http_peers;
 mod import;

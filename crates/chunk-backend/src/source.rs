@@ -2,7 +2,7 @@
 
 use chunk_store::{ChunkName, Entry, RootHash};
 
-use crate::FetchError;
+use crate::{FetchError, PeerFailure, Store};
 
 /// Names in one request to a peer.
 pub const MAXIMUM_BATCH_NAMES: usize = 1_024;
@@ -44,5 +44,47 @@ impl ChunkSource for NoPeers {
 
     fn fetch_root(&self, _root: RootHash) -> Result<Vec<u8>, FetchError> {
         Err(FetchError::NoPeers)
+    }
+}
+
+/// Another store that is mounted here, such as one on a disk that was carried: a peer without a network.
+impl ChunkSource for Store {
+    fn fetch(
+        &self,
+        names: &[ChunkName],
+        accept: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<(), FetchError> {
+        let mut missing = 0;
+        for name in names {
+            // A store that cannot be read has nothing to give.
+            let entry = self.entry(*name).ok().flatten();
+            missing += usize::from(!entry.is_some_and(&mut *accept));
+        }
+        if missing == 0 {
+            return Ok(());
+        }
+        let last = PeerFailure::Absent {
+            url: self.path().display().to_string(),
+        };
+        Err(FetchError::Missing {
+            missing,
+            asked: names.len(),
+            peers: 1,
+            last,
+        })
+    }
+
+    fn fetch_root(&self, root: RootHash) -> Result<Vec<u8>, FetchError> {
+        let last = PeerFailure::Absent {
+            url: self.path().display().to_string(),
+        };
+        self.root_record(root)
+            .ok()
+            .flatten()
+            .ok_or(FetchError::NoRoot {
+                root,
+                peers: 1,
+                last,
+            })
     }
 }

@@ -1,17 +1,23 @@
 //! The store: a folder with packs, manifests, flat files and unfinished work.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use chunk_store::RootHash;
+use chunk_store::{ChunkName, Entry, RootHash, RootRecord};
 use uuid::Uuid;
 
+use crate::catalogue::{Catalogue, Found};
+use crate::folder::{Folder, sync_folder, write_whole};
+use crate::manifest::PageCache;
 use crate::{
-    ChunkSource, CreateError, Difference, DiskSource, HealError, HealReport, ImportError, Imported,
-    IoFailure, Manifest, OpenError, Progress, ReadError, ReplicateError, Replicated, ServedVersion,
-    VerifyError, VerifyReport,
+    ChunkSource, CreateError, Difference, DiskSource, FolderError, HealError, HealReport,
+    ImportError, Imported, IoFailure, Manifest, NoPeers, OpenError, Progress, ReadError,
+    ReplicateError, Replicated, ServedVersion, VerifyError, VerifyReport,
 };
 
 /// The store format that this code reads and writes.
@@ -57,97 +63,401 @@ id_type! {
     StoreId
 }
 
+/// `store.json`.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Description {
+    format: u64,
+    farm: FarmId,
+    store: StoreId,
+}
+
 /// A store. Clones are the same store; any thread may use it, and several processes may use one folder at a time.
 #[derive(Debug, Clone)]
-pub struct Store;
+pub struct Store(Arc<Inner>);
 
-#[expect(
-    unused_variables,
-    clippy::todo,
-    clippy::missing_errors_doc,
-    clippy::needless_pass_by_value,
-    clippy::unused_self
-)]
+#[derive(Debug)]
+struct Inner {
+    folder: Folder,
+    id: StoreId,
+    farm: FarmId,
+    catalogue: Catalogue,
+    pages: PageCache,
+    served: Mutex<HashMap<RootHash, Weak<ServedVersion>>>,
+}
+
 impl Store {
+    /// Make a store for `farm` of the folder `path`, which must be empty or not exist.
+    ///
+    /// # Errors
+    /// The folder is in use, or cannot be written.
     pub fn create(path: &Path, farm: FarmId) -> Result<Self, CreateError> {
-        todo!()
+        let folder = Folder {
+            path: path.to_owned(),
+        };
+        fs::create_dir_all(path).map_err(|error| IoFailure::new("create", path, error))?;
+        match read_description(&folder) {
+            Ok(found) => {
+                return Err(CreateError::AlreadyAStore {
+                    path: path.to_owned(),
+                    farm: found.farm,
+                });
+            }
+            Err(OpenError::NotAStore { .. }) => {}
+            // A store that cannot be opened is somebody's all the same.
+            Err(_) => {
+                return Err(CreateError::NotEmpty {
+                    path: path.to_owned(),
+                });
+            }
+        }
+        refuse_strange_content(&folder)?;
+        for part in Folder::PARTS {
+            let part = path.join(part);
+            match fs::create_dir(&part) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(IoFailure::new("create", &part, error).into());
+                }
+                _ => {}
+            }
+        }
+        // Last, because it is what makes the folder a store; under a lock, because two may create at once.
+        let _creation = folder.lock("creation")?;
+        if let Ok(found) = read_description(&folder) {
+            return Err(CreateError::AlreadyAStore {
+                path: path.to_owned(),
+                farm: found.farm,
+            });
+        }
+        let description = Description {
+            format: STORE_FORMAT,
+            farm,
+            store: StoreId(Uuid::new_v4()),
+        };
+        let text = serde_json::to_string(&description).map_err(io::Error::from);
+        let text = text.map_err(|error| IoFailure::new("write", path, error))? + "\n";
+        write_whole(
+            &folder.incoming().join("store.json"),
+            &folder.description(),
+            text.as_bytes(),
+        )?;
+        Ok(Self::assemble(folder, &description))
     }
+
+    /// Open the store of `farm` in the folder `path`.
+    ///
+    /// # Errors
+    /// It is no store, another farm's, of a later format, or cannot be read.
     pub fn open(path: &Path, farm: FarmId) -> Result<Self, OpenError> {
-        todo!()
+        let folder = Folder {
+            path: path.to_owned(),
+        };
+        let description = read_description(&folder)?;
+        if description.farm != farm {
+            return Err(OpenError::OtherFarm {
+                path: path.to_owned(),
+                found: description.farm,
+                expected: farm,
+            });
+        }
+        // A folder of the layout that a copy or a restore left out was empty, or is missed when it is needed.
+        for part in Folder::PARTS {
+            let part = path.join(part);
+            match fs::create_dir(&part) {
+                Err(error) if !part.is_dir() => {
+                    return Err(FolderError::Io(IoFailure::new("create", &part, error)).into());
+                }
+                _ => {}
+            }
+        }
+        Ok(Self::assemble(folder, &description))
     }
+
+    fn assemble(folder: Folder, description: &Description) -> Self {
+        let catalogue = Catalogue::new(folder.packs());
+        Self(Arc::new(Inner {
+            folder,
+            id: description.store,
+            farm: description.farm,
+            catalogue,
+            pages: PageCache::default(),
+            served: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.0.folder
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
+    }
+
+    pub(crate) fn pages(&self) -> &PageCache {
+        &self.0.pages
+    }
+
+    /// Its folder.
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.0.folder.path
     }
+
+    /// Which store it is.
     pub fn id(&self) -> StoreId {
-        todo!()
+        self.0.id
     }
+
+    /// Which farm it belongs to.
     pub fn farm(&self) -> FarmId {
-        todo!()
+        self.0.farm
     }
-    /// Bytes free for Corral on the file system, now.
+
+    /// Bytes free on the file system for this process.
+    ///
+    /// # Errors
+    /// The file system cannot be asked.
     pub fn free_space(&self) -> Result<u64, IoFailure> {
-        todo!()
+        self.file_system()
+            .map(|found| found.f_bavail.saturating_mul(found.f_frsize))
     }
+
     /// Bytes of the file system, used ones included.
+    ///
+    /// # Errors
+    /// The file system cannot be asked.
     pub fn capacity(&self) -> Result<u64, IoFailure> {
-        todo!()
+        self.file_system()
+            .map(|found| found.f_blocks.saturating_mul(found.f_frsize))
     }
+
+    fn file_system(&self) -> Result<rustix::fs::StatVfs, IoFailure> {
+        rustix::fs::statvfs(self.path())
+            .map_err(|error| IoFailure::new("ask for the space of", self.path(), error))
+    }
+
+    /// Cut `source` into chunks, keep those that are new, and publish the version they make.
+    ///
+    /// Several imports may run at once, here and in other processes. What a killed one left is taken over, so that
+    /// importing the same source again goes on where it was.
+    ///
+    /// # Errors
+    /// In every case nothing is published, and nothing that was written for it stays.
     pub fn import(
         &self,
         source: &mut dyn DiskSource,
         progress: &Progress,
     ) -> Result<Imported, ImportError> {
-        todo!()
+        crate::import::import(self, source, progress)
     }
+
+    /// True if the version is here, complete.
     pub fn holds(&self, root: RootHash) -> bool {
-        todo!()
+        matches!(self.root_record(root), Ok(Some(_)))
     }
+
+    /// All versions that are here.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
     pub fn versions(&self) -> Result<Vec<RootHash>, IoFailure> {
-        todo!()
+        Folder::roots_in(&self.0.folder.manifests())
     }
+
+    /// The bytes of a root record, checked against `root`; `None` if the version is not here, or the record is damaged.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn root_record(&self, root: RootHash) -> Result<Option<Vec<u8>>, IoFailure> {
+        let path = self.0.folder.manifest(root);
+        match fs::read(&path) {
+            Ok(bytes) => Ok((RootRecord::hash_bytes(&bytes) == root).then_some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(IoFailure::new("read", &path, error)),
+        }
+    }
+
+    /// The manifest of a version that is here.
+    ///
+    /// # Errors
+    /// It is not here, or its root record is damaged.
     pub fn manifest(&self, root: RootHash) -> Result<Manifest, ReadError> {
-        todo!()
+        Manifest::open(self, root, Arc::new(NoPeers))
     }
+
+    /// What changed from the version `old` to the version `new`, both here.
+    ///
+    /// # Errors
+    /// One is not here, or a page that differs cannot be read.
     pub fn difference(&self, old: RootHash, new: RootHash) -> Result<Difference, ReadError> {
-        todo!()
+        crate::manifest::difference(&self.manifest(old)?, &self.manifest(new)?)
     }
+
+    /// Read everything and check it against its name: packs, root records, manifests, flat files.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, or the verification was cancelled. Damage is not an error but in the report.
     pub fn verify(&self, progress: &Progress) -> Result<VerifyReport, VerifyError> {
-        todo!()
+        crate::verify::verify(self, progress)
     }
+
+    /// Verify, and make good what can be made good from other copies and from `peers`.
+    ///
+    /// # Errors
+    /// The store cannot be read or written, or the healing was cancelled.
     pub fn heal(
         &self,
         peers: &dyn ChunkSource,
         progress: &Progress,
     ) -> Result<HealReport, HealError> {
-        todo!()
+        crate::heal::heal(self, peers, progress)
     }
+
+    /// Fetch what is missing of the version `root` from `peers`, and publish it when it is complete.
+    ///
+    /// # Errors
+    /// The version is not complete; what was fetched stays, so that the next call fetches only the rest.
     pub fn replicate(
         &self,
         root: RootHash,
         peers: &dyn ChunkSource,
         progress: &Progress,
     ) -> Result<Replicated, ReplicateError> {
-        todo!()
+        crate::replicate::replicate(self, root, peers, progress)
     }
+
+    /// Serve a version. It need not be complete, or here at all, if `peers` have it: what is missing is fetched when it is
+    /// read. Serving one that is served already gives the same [`ServedVersion`], which asks the new `peers` from then on.
+    ///
+    /// # Errors
+    /// Nobody has its root record, or the flat file cannot be made.
     pub fn serve(
         &self,
         root: RootHash,
         peers: Arc<dyn ChunkSource>,
     ) -> Result<Arc<ServedVersion>, ReadError> {
-        todo!()
+        let mut served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.retain(|_, version| version.strong_count() > 0);
+        if let Some(version) = served.get(&root).and_then(Weak::upgrade) {
+            version.set_peers(peers);
+            return Ok(version);
+        }
+        let version = Arc::new(ServedVersion::open(self, root, peers)?);
+        served.insert(root, Arc::downgrade(&version));
+        Ok(version)
     }
+
+    /// Forget a version: its manifest and its flat file. Who reads it at the moment keeps the open file. Its chunks stay
+    /// until a collection finds that no version needs them.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
     pub fn remove_version(&self, root: RootHash) -> Result<(), IoFailure> {
-        todo!()
+        self.0
+            .served
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&root);
+        for path in [self.0.folder.manifest(root), self.0.folder.flat(root)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(IoFailure::new("remove", &path, error));
+                }
+                _ => {}
+            }
+        }
+        sync_folder(&self.0.folder.manifests())
     }
-    /// A chunk (or page) as packs keep it, checked against its name; `None` if there is no sound copy here.
-    pub fn entry(
+
+    /// A chunk (or page) as packs keep it, checked against its name; `None` if no sound copy is here.
+    ///
+    /// # Errors
+    /// The packs cannot be listed.
+    pub fn entry(&self, name: ChunkName) -> Result<Option<Entry>, IoFailure> {
+        Ok(match self.read_chunk(name)? {
+            Found::Sound(entry, _) => Some(entry),
+            Found::Damaged | Found::Absent => None,
+        })
+    }
+
+    /// [`Catalogue::read`], with the packs listed again if the chunk is not found at first.
+    pub(crate) fn read_chunk(&self, name: ChunkName) -> Result<Found, IoFailure> {
+        match self.0.catalogue.read(name)? {
+            found @ Found::Sound(..) => Ok(found),
+            Found::Damaged | Found::Absent => {
+                self.0.catalogue.refresh()?;
+                self.0.catalogue.read(name)
+            }
+        }
+    }
+
+    /// Publish a version whose pages and chunks are all in packs. `beside` is a free path on the same file system.
+    pub(crate) fn publish_root(
         &self,
-        name: chunk_store::ChunkName,
-    ) -> Result<Option<chunk_store::Entry>, IoFailure> {
-        todo!()
+        root: RootHash,
+        record: &[u8],
+        beside: &Path,
+    ) -> Result<(), IoFailure> {
+        write_whole(beside, &self.0.folder.manifest(root), record)
     }
-    /// The bytes of a root record, checked; `None` if the version is not here.
-    pub fn root_record(&self, root: RootHash) -> Result<Option<Vec<u8>>, IoFailure> {
-        todo!()
+}
+
+fn read_description(folder: &Folder) -> Result<Description, OpenError> {
+    let path = folder.description();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Err(OpenError::NotAStore {
+                path: folder.path.clone(),
+            });
+        }
+        Err(error) => return Err(FolderError::Io(IoFailure::new("read", &path, error)).into()),
+    };
+    let damaged = |error: serde_json::Error| -> OpenError {
+        FolderError::DamagedDescription {
+            path: path.clone(),
+            reason: error.to_string(),
+        }
+        .into()
+    };
+    // The format first: a later one may have other fields, and its number is what tells.
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(found) if found != STORE_FORMAT => Err(OpenError::NewerFormat {
+            path: folder.path.clone(),
+            found,
+        }),
+        _ => serde_json::from_value(value).map_err(damaged),
     }
+}
+
+/// Refuse a folder with anything in it but what a creation that was killed may have left.
+fn refuse_strange_content(folder: &Folder) -> Result<(), CreateError> {
+    let not_empty = || CreateError::NotEmpty {
+        path: folder.path.clone(),
+    };
+    let list = |path: &PathBuf| -> Result<Vec<fs::DirEntry>, IoFailure> {
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        entries.map_err(|error| IoFailure::new("list", path, error))
+    };
+    for entry in list(&folder.path)? {
+        let name = entry.file_name();
+        // A file system's own folder, on a disk that is mounted as the store.
+        if name == "lost+found" {
+            continue;
+        }
+        if !Folder::PARTS.iter().any(|part| name == *part) {
+            return Err(not_empty());
+        }
+        let is_ours = |inner: &fs::DirEntry| {
+            inner.file_name() == "store.json" || inner.file_name() == "creation"
+        };
+        if !list(&entry.path())?.iter().all(is_ours) {
+            return Err(not_empty());
+        }
+    }
+    Ok(())
 }

@@ -21,7 +21,10 @@ impl ChunkEncoder {
     /// An encoder.
     pub fn new() -> Self {
         // No compressor (its tables could not be allocated) means raw entries, which are always right.
-        Self { compressor: zstd::bulk::Compressor::new(LEVEL).ok(), buffer: vec![0; CHUNK_SIZE + 1_024] }
+        Self {
+            compressor: zstd::bulk::Compressor::new(LEVEL).ok(),
+            buffer: vec![0; CHUNK_SIZE + 1_024],
+        }
     }
 
     /// The entry of `plain` (at most a chunk's length), whose name the caller has computed already.
@@ -30,7 +33,12 @@ impl ChunkEncoder {
             && let Ok(length) = compressor.compress_to_buffer(plain, self.buffer.as_mut_slice())
             && length < plain.len() - plain.len() / 20
         {
-            return Entry::new(name, Encoding::Zstd, plain.len(), self.buffer[..length].to_vec());
+            return Entry::new(
+                name,
+                Encoding::Zstd,
+                plain.len(),
+                self.buffer[..length].to_vec(),
+            );
         }
         Entry::new(name, Encoding::Raw, plain.len(), plain.to_vec())
     }
@@ -50,7 +58,9 @@ impl Default for ChunkDecoder {
 impl ChunkDecoder {
     /// A decoder.
     pub fn new() -> Self {
-        Self { decompressor: zstd::bulk::Decompressor::new().ok() }
+        Self {
+            decompressor: zstd::bulk::Decompressor::new().ok(),
+        }
     }
 
     /// The plain bytes of `entry`, checked against its own name.
@@ -65,7 +75,9 @@ impl ChunkDecoder {
             Encoding::Zstd => {
                 let mut plain = vec![0; plain_length];
                 let length = match &mut self.decompressor {
-                    Some(decompressor) => decompressor.decompress_to_buffer(&entry.stored, plain.as_mut_slice()),
+                    Some(decompressor) => {
+                        decompressor.decompress_to_buffer(&entry.stored, plain.as_mut_slice())
+                    }
                     None => zstd::bulk::decompress_to_buffer(&entry.stored, plain.as_mut_slice()),
                 };
                 if !matches!(length, Ok(length) if length == plain_length) {

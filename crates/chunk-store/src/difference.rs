@@ -46,12 +46,20 @@ impl Node {
     }
 
     fn child(&self, index: usize, name: ChunkName) -> Self {
-        Self { name, level: self.level - 1, position: self.position * PAGE_NAMES as u64 + index as u64 }
+        Self {
+            name,
+            level: self.level - 1,
+            position: self.position * PAGE_NAMES as u64 + index as u64,
+        }
     }
 
     /// The names right below. A level above the version's own top has one: the smaller of two versions is looked at as if
     /// it hung under pages of its own.
-    fn names<S: PageSource>(&self, record: &RootRecord, source: &mut S) -> Result<Vec<ChunkName>, S::Error> {
+    fn names<S: PageSource>(
+        &self,
+        record: &RootRecord,
+        source: &mut S,
+    ) -> Result<Vec<ChunkName>, S::Error> {
         if self.level >= record.depth() {
             return Ok(vec![self.name]);
         }
@@ -75,7 +83,13 @@ pub fn walk_difference<S: PageSource>(
     visit: &mut impl FnMut(Changed) -> ControlFlow<()>,
 ) -> Result<(), S::Error> {
     let level = old.depth().max(new.depth()) - 1;
-    let top = |record: &RootRecord| Some(Node { name: record.top(), level, position: 0 });
+    let top = |record: &RootRecord| {
+        Some(Node {
+            name: record.top(),
+            level,
+            position: 0,
+        })
+    };
     descend([old, new], [top(old), top(new)], source, visit).map(|_| ())
 }
 
@@ -113,7 +127,11 @@ fn descend<S: PageSource>(
         } else if old == new {
             ControlFlow::Continue(())
         } else {
-            visit(Changed { index: place.position * PAGE_NAMES as u64 + index as u64, old, new })
+            visit(Changed {
+                index: place.position * PAGE_NAMES as u64 + index as u64,
+                old,
+                new,
+            })
         };
         if flow.is_break() {
             return Ok(flow);
@@ -131,14 +149,23 @@ pub fn walk_names<S: PageSource>(
     source: &mut S,
     visit: &mut impl FnMut(u64, ChunkName) -> ControlFlow<()>,
 ) -> Result<(), S::Error> {
-    let mut stack = vec![Node { name: record.top(), level: record.depth() - 1, position: 0 }];
+    let mut stack = vec![Node {
+        name: record.top(),
+        level: record.depth() - 1,
+        position: 0,
+    }];
     while let Some(node) = stack.pop() {
         if node.name.is_zero() {
             continue;
         }
         let page = source.page(node.name, record.page_names(node.level, node.position))?;
         if node.level > 0 {
-            stack.extend(page.names().enumerate().rev().map(|(index, name)| node.child(index, name)));
+            stack.extend(
+                page.names()
+                    .enumerate()
+                    .rev()
+                    .map(|(index, name)| node.child(index, name)),
+            );
             continue;
         }
         let first = node.position * PAGE_NAMES as u64;

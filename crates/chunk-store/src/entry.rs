@@ -7,7 +7,8 @@ pub const ENTRY_HEADER_BYTES: usize = 48;
 /// Bytes of the largest entry, header included.
 pub const MAXIMUM_ENTRY_BYTES: usize = ENTRY_HEADER_BYTES + CHUNK_SIZE;
 
-const MAGIC: [u8; 4] = *b"CORE";
+/// How every entry starts: where to look for the next one behind damage.
+pub const ENTRY_MAGIC: [u8; 4] = *b"CORE";
 
 /// How the stored bytes of an entry were made from the plain ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl EntryHeader {
     /// The header's bytes.
     pub fn encode(&self) -> [u8; ENTRY_HEADER_BYTES] {
         let mut bytes = [0; ENTRY_HEADER_BYTES];
-        bytes[..4].copy_from_slice(&MAGIC);
+        bytes[..4].copy_from_slice(&ENTRY_MAGIC);
         bytes[4] = self.encoding.tag();
         bytes[8..12].copy_from_slice(&self.plain_length.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.stored_length.to_le_bytes());
@@ -89,7 +90,7 @@ impl EntryHeader {
     /// # Errors
     /// No header, an unknown encoding, or impossible lengths.
     pub fn decode(bytes: &[u8; ENTRY_HEADER_BYTES]) -> Result<Self, DecodeEntryError> {
-        if bytes[..4] != MAGIC || bytes[5..8] != [0; 3] {
+        if bytes[..4] != ENTRY_MAGIC || bytes[5..8] != [0; 3] {
             return Err(DecodeEntryError::NotAnEntry);
         }
         let encoding = match bytes[4] {
@@ -110,7 +111,12 @@ impl EntryHeader {
         }
         let mut name = [0; HASH_BYTES];
         name.copy_from_slice(&bytes[16..]);
-        Ok(Self { encoding, plain_length: plain, stored_length: stored, name: ChunkName::from_bytes(name) })
+        Ok(Self {
+            encoding,
+            plain_length: plain,
+            stored_length: stored,
+            name: ChunkName::from_bytes(name),
+        })
     }
 }
 
@@ -124,11 +130,27 @@ pub struct Entry {
 }
 
 impl Entry {
-    #[expect(clippy::cast_possible_truncation, reason = "both are at most a chunk's length")]
-    pub(crate) fn new(name: ChunkName, encoding: Encoding, plain_length: usize, stored: Vec<u8>) -> Self {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "both are at most a chunk's length"
+    )]
+    pub(crate) fn new(
+        name: ChunkName,
+        encoding: Encoding,
+        plain_length: usize,
+        stored: Vec<u8>,
+    ) -> Self {
         debug_assert!(plain_length <= CHUNK_SIZE && stored.len() <= CHUNK_SIZE);
         let stored_length = stored.len() as u32;
-        Self { header: EntryHeader { encoding, plain_length: plain_length as u32, stored_length, name }, stored }
+        Self {
+            header: EntryHeader {
+                encoding,
+                plain_length: plain_length as u32,
+                stored_length,
+                name,
+            },
+            stored,
+        }
     }
 
     /// Bytes of the entry, header included.
@@ -145,7 +167,12 @@ impl Entry {
             return Ok(None);
         };
         let header = EntryHeader::decode(header)?;
-        Ok(rest.get(..header.stored_length as usize).map(|stored| Self { header, stored: stored.to_vec() }))
+        Ok(rest
+            .get(..header.stored_length as usize)
+            .map(|stored| Self {
+                header,
+                stored: stored.to_vec(),
+            }))
     }
 
     /// Header and bytes, as they stand in a pack.
@@ -157,5 +184,11 @@ impl Entry {
 
 /// What the chunk server answers for a chunk that it cannot give.
 pub fn encode_missing(name: ChunkName) -> [u8; ENTRY_HEADER_BYTES] {
-    EntryHeader { encoding: Encoding::Missing, plain_length: 0, stored_length: 0, name }.encode()
+    EntryHeader {
+        encoding: Encoding::Missing,
+        plain_length: 0,
+        stored_length: 0,
+        name,
+    }
+    .encode()
 }

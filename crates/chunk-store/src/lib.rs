@@ -14,17 +14,19 @@ mod root;
 pub use chunk::{ChunkDecoder, ChunkEncoder, decode_chunk, encode_chunk};
 pub use difference::{Changed, PageSource, walk_difference, walk_names};
 pub use entry::{
-    DecodeEntryError, ENTRY_HEADER_BYTES, Encoding, Entry, EntryHeader, MAXIMUM_ENTRY_BYTES, encode_missing,
+    DecodeEntryError, ENTRY_HEADER_BYTES, ENTRY_MAGIC, Encoding, Entry, EntryHeader,
+    MAXIMUM_ENTRY_BYTES, encode_missing,
 };
 pub use name::{ChunkName, HASH_BYTES, ParseHashError, RootHash};
 pub use pack::{
-    DecodePackError, MAXIMUM_PACK_ENTRIES, PACK_FORMAT, PACK_HEADER_BYTES, PACK_RECORD_BYTES, PACK_TRAILER_BYTES,
-    PackIndex, PackRecord, PackTrailer, check_pack_header, pack_header,
+    DecodePackError, MAXIMUM_PACK_BYTES, MAXIMUM_PACK_ENTRIES, PACK_FORMAT, PACK_HEADER_BYTES,
+    PACK_RECORD_BYTES, PACK_TRAILER_BYTES, PackIndex, PackRecord, PackTrailer, check_pack_header,
+    pack_header,
 };
 pub use page::{DecodePageError, PAGE_NAMES, Page, PageBuilder, RootHasher};
 pub use root::{
-    DecodeRootError, HASH_ALGORITHM_BLAKE3, MAXIMUM_IMAGE_BYTES, ROOT_FORMAT, ROOT_RECORD_BYTES, RootRecord,
-    chunk_count, depth_for,
+    DecodeRootError, HASH_ALGORITHM_BLAKE3, MAXIMUM_IMAGE_BYTES, ROOT_FORMAT, ROOT_RECORD_BYTES,
+    RootRecord, chunk_count, depth_for,
 };
 
 /// Bytes of a chunk; the last one of an image may be shorter. Chosen by measurement: ADR 0007.

@@ -31,7 +31,9 @@ fn parse(text: &str) -> Result<[u8; HASH_BYTES], ParseHashError> {
 }
 
 fn write_hex(bytes: &[u8; HASH_BYTES], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    bytes
+        .iter()
+        .try_for_each(|byte| write!(formatter, "{byte:02x}"))
 }
 
 macro_rules! hash_type {
@@ -91,7 +93,11 @@ impl ChunkName {
 
     /// The name of `plain`, looking for zeros first.
     pub fn of(plain: &[u8]) -> Self {
-        if is_all_zero(plain) { Self::ZERO } else { Self(*blake3::hash(plain).as_bytes()) }
+        if is_all_zero(plain) {
+            Self::ZERO
+        } else {
+            Self(*blake3::hash(plain).as_bytes())
+        }
     }
 
     /// True for the name of a chunk of zeros.
@@ -104,7 +110,9 @@ impl ChunkName {
 fn is_all_zero(bytes: &[u8]) -> bool {
     // Blocks let the compiler use wide registers; the early exit makes it nearly free for data.
     let mut blocks = bytes.chunks_exact(128);
-    blocks.by_ref().all(|block| block.iter().fold(0, |seen, byte| seen | byte) == 0)
+    blocks
+        .by_ref()
+        .all(|block| block.iter().fold(0, |seen, byte| seen | byte) == 0)
         && blocks.remainder().iter().all(|byte| *byte == 0)
 }
 
@@ -124,7 +132,10 @@ mod tests {
         for position in [0, 1, 127, 128, 65_535] {
             let mut bytes = vec![0; 65_536];
             bytes[position] = 1;
-            assert_eq!(ChunkName::of(&bytes).as_bytes(), blake3::hash(&bytes).as_bytes());
+            assert_eq!(
+                ChunkName::of(&bytes).as_bytes(),
+                blake3::hash(&bytes).as_bytes()
+            );
         }
     }
 
@@ -133,7 +144,10 @@ mod tests {
         let name = ChunkName::of(b"corral");
         let text = name.to_string();
         assert_eq!(text.parse(), Ok(name));
-        assert_eq!(text.to_uppercase().parse::<ChunkName>(), Err(ParseHashError));
+        assert_eq!(
+            text.to_uppercase().parse::<ChunkName>(),
+            Err(ParseHashError)
+        );
         assert_eq!(text[..12].parse::<ChunkName>(), Err(ParseHashError));
         assert_eq!(format!("{text} ").parse::<ChunkName>(), Err(ParseHashError));
         assert_eq!("é".repeat(32).parse::<ChunkName>(), Err(ParseHashError));

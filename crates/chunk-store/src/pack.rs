@@ -13,6 +13,9 @@ pub const PACK_FORMAT: u16 = 1;
 /// Entries that one pack may have, so that an index is never larger than 2.5 MiB.
 pub const MAXIMUM_PACK_ENTRIES: usize = 65_536;
 
+/// Bytes that one pack may have; a writer closes it at half of that.
+pub const MAXIMUM_PACK_BYTES: u64 = 128 << 20;
+
 const MAGIC: [u8; 8] = *b"CORLPACK";
 const TRAILER_MAGIC: [u8; 8] = *b"CORLPEND";
 
@@ -89,9 +92,13 @@ impl PackIndex {
     }
 
     /// Index and trailer: what follows the last entry, which ends at `end`, and the identity of the pack.
-    #[expect(clippy::cast_possible_truncation, reason = "bounded by MAXIMUM_PACK_ENTRIES")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "bounded by MAXIMUM_PACK_ENTRIES"
+    )]
     pub fn encode(&self, end: u64) -> (Vec<u8>, [u8; HASH_BYTES]) {
-        let mut bytes = Vec::with_capacity(self.records.len() * PACK_RECORD_BYTES + PACK_TRAILER_BYTES);
+        let mut bytes =
+            Vec::with_capacity(self.records.len() * PACK_RECORD_BYTES + PACK_TRAILER_BYTES);
         for record in &self.records {
             bytes.extend_from_slice(record.name.as_bytes());
             bytes.extend_from_slice(&record.offset.to_le_bytes());
@@ -116,7 +123,9 @@ impl PackIndex {
         };
         let trailer = PackTrailer::decode(trailer_bytes)?;
         let hashed = &bytes[..bytes.len() - HASH_BYTES - TRAILER_MAGIC.len()];
-        if body.len() != trailer.index_bytes() || *blake3::hash(hashed).as_bytes() != trailer.identity {
+        if body.len() != trailer.index_bytes()
+            || *blake3::hash(hashed).as_bytes() != trailer.identity
+        {
             return Err(DecodePackError::DamagedIndex);
         }
         let mut records = Vec::with_capacity(trailer.entries as usize);
@@ -124,12 +133,17 @@ impl PackIndex {
             let mut name = [0; HASH_BYTES];
             name.copy_from_slice(&record[..HASH_BYTES]);
             let offset = u32::from_le_bytes([record[32], record[33], record[34], record[35]]);
-            let stored_length = u32::from_le_bytes([record[36], record[37], record[38], record[39]]);
+            let stored_length =
+                u32::from_le_bytes([record[36], record[37], record[38], record[39]]);
             let end = u64::from(offset) + ENTRY_HEADER_BYTES as u64 + u64::from(stored_length);
             if stored_length as usize > CHUNK_SIZE || end > trailer.index_offset {
                 return Err(DecodePackError::DamagedIndex);
             }
-            records.push(PackRecord { name: ChunkName::from_bytes(name), offset, stored_length });
+            records.push(PackRecord {
+                name: ChunkName::from_bytes(name),
+                offset,
+                stored_length,
+            });
         }
         if !records.is_sorted() {
             return Err(DecodePackError::DamagedIndex);
@@ -163,10 +177,15 @@ impl PackTrailer {
         let entries = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
         let mut identity = [0; HASH_BYTES];
         identity.copy_from_slice(&bytes[16..48]);
-        if entries as usize > MAXIMUM_PACK_ENTRIES {
+        let index_offset = u64::from_le_bytes(offset);
+        if entries as usize > MAXIMUM_PACK_ENTRIES || index_offset > MAXIMUM_PACK_BYTES {
             return Err(DecodePackError::DamagedIndex);
         }
-        Ok(Self { index_offset: u64::from_le_bytes(offset), entries, identity })
+        Ok(Self {
+            index_offset,
+            entries,
+            identity,
+        })
     }
 
     /// Bytes of the index, without the trailer.

@@ -30,7 +30,10 @@ impl Page {
         if bytes.len() == names * HASH_BYTES {
             Ok(Self(bytes.into_boxed_slice()))
         } else {
-            Err(DecodePageError { expected: names, found: bytes.len() })
+            Err(DecodePageError {
+                expected: names,
+                found: bytes.len(),
+            })
         }
     }
 
@@ -107,7 +110,8 @@ impl PageBuilder {
         keep: &mut impl FnMut(ChunkName, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.levels.len() == level {
-            self.levels.push(Vec::with_capacity(PAGE_NAMES * HASH_BYTES));
+            self.levels
+                .push(Vec::with_capacity(PAGE_NAMES * HASH_BYTES));
         }
         // A full page is closed when the next name comes, not before: the last one of a level may be the top.
         if self.levels[level].len() == PAGE_NAMES * HASH_BYTES {
@@ -144,7 +148,10 @@ impl PageBuilder {
     }
 }
 
-fn close<E>(page: &mut Vec<u8>, keep: &mut impl FnMut(ChunkName, &[u8]) -> Result<(), E>) -> Result<ChunkName, E> {
+fn close<E>(
+    page: &mut Vec<u8>,
+    keep: &mut impl FnMut(ChunkName, &[u8]) -> Result<(), E>,
+) -> Result<ChunkName, E> {
     let name = ChunkName::of(page);
     if !name.is_zero() {
         keep(name, page)?;
@@ -197,7 +204,9 @@ impl RootHasher {
         if !self.chunk.is_empty() {
             self.push(ChunkName::of(&self.chunk));
         }
-        let Ok(record) = self.pages.finish(self.size, &mut |_, _| Ok::<_, Infallible>(()));
+        let Ok(record) = self
+            .pages
+            .finish(self.size, &mut |_, _| Ok::<_, Infallible>(()));
         record.hash()
     }
 }

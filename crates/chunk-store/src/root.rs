@@ -23,25 +23,33 @@ pub enum DecodeRootError {
     #[error("not a root record")]
     NotARootRecord,
     /// Written by a later release.
-    #[error("root record of format {found}, but this release reads format {ROOT_FORMAT}; upgrade it")]
+    #[error(
+        "root record of format {found}, but this release reads format {ROOT_FORMAT}; upgrade it"
+    )]
     NewerFormat {
         /// The format number in the record.
         found: u16,
     },
     /// Hashed by an algorithm that this code does not have.
-    #[error("root record with hash algorithm {found}, but this release knows only {HASH_ALGORITHM_BLAKE3} (BLAKE3-256)")]
+    #[error(
+        "root record with hash algorithm {found}, but this release knows only {HASH_ALGORITHM_BLAKE3} (BLAKE3-256)"
+    )]
     UnknownHash {
         /// The algorithm's tag.
         found: u8,
     },
     /// Cut at another size.
-    #[error("root record with chunks of {found} bytes, but this release reads only chunks of {CHUNK_SIZE} bytes")]
+    #[error(
+        "root record with chunks of {found} bytes, but this release reads only chunks of {CHUNK_SIZE} bytes"
+    )]
     ChunkSize {
         /// The size in the record.
         found: u32,
     },
     /// Its numbers contradict one another.
-    #[error("root record with a depth of {depth} for an image of {image_size} bytes, which cannot be")]
+    #[error(
+        "root record with a depth of {depth} for an image of {image_size} bytes, which cannot be"
+    )]
     Inconsistent {
         /// Levels of pages it claims.
         depth: u8,
@@ -101,7 +109,9 @@ impl RootRecord {
 
     /// Bytes of the chunk at `index`; zero behind the end of the image.
     pub fn chunk_length(&self, index: u64) -> usize {
-        let behind = self.image_size.saturating_sub(index.saturating_mul(CHUNK_BYTES));
+        let behind = self
+            .image_size
+            .saturating_sub(index.saturating_mul(CHUNK_BYTES));
         usize::try_from(behind.min(CHUNK_BYTES)).unwrap_or(CHUNK_SIZE)
     }
 
@@ -109,7 +119,8 @@ impl RootRecord {
     pub fn page_names(&self, level: u8, position: u64) -> usize {
         let fan = PAGE_NAMES as u64;
         let below = (0..level).fold(self.chunks(), |count, _| count.div_ceil(fan));
-        usize::try_from(below.saturating_sub(position.saturating_mul(fan)).min(fan)).unwrap_or(PAGE_NAMES)
+        usize::try_from(below.saturating_sub(position.saturating_mul(fan)).min(fan))
+            .unwrap_or(PAGE_NAMES)
     }
 
     /// The record as it is stored, sent and hashed.
@@ -130,7 +141,9 @@ impl RootRecord {
     /// # Errors
     /// Another thing, a later format, or numbers that contradict one another.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeRootError> {
-        let bytes: &[u8; ROOT_RECORD_BYTES] = bytes.try_into().map_err(|_| DecodeRootError::NotARootRecord)?;
+        let bytes: &[u8; ROOT_RECORD_BYTES] = bytes
+            .try_into()
+            .map_err(|_| DecodeRootError::NotARootRecord)?;
         if bytes[..8] != MAGIC {
             return Err(DecodeRootError::NotARootRecord);
         }
@@ -151,8 +164,14 @@ impl RootRecord {
         top.copy_from_slice(&bytes[24..]);
         let record = Self::new(u64::from_le_bytes(size), ChunkName::from_bytes(top));
         // A size beyond the maximum is refused here, so that nothing later computes with absurd numbers from a peer.
-        if record.image_size == 0 || record.image_size > MAXIMUM_IMAGE_BYTES || record.depth() != bytes[11] {
-            return Err(DecodeRootError::Inconsistent { depth: bytes[11], image_size: record.image_size });
+        if record.image_size == 0
+            || record.image_size > MAXIMUM_IMAGE_BYTES
+            || record.depth() != bytes[11]
+        {
+            return Err(DecodeRootError::Inconsistent {
+                depth: bytes[11],
+                image_size: record.image_size,
+            });
         }
         Ok(record)
     }
@@ -174,7 +193,10 @@ mod tests {
 
     #[test]
     fn depth_grows_by_a_factor_of_1024() {
-        assert_eq!([1, 1024, 1025, 1 << 20, (1 << 20) + 1].map(depth_for), [1, 1, 2, 2, 3]);
+        assert_eq!(
+            [1, 1024, 1025, 1 << 20, (1 << 20) + 1].map(depth_for),
+            [1, 1, 2, 2, 3]
+        );
     }
 
     #[test]
@@ -197,15 +219,32 @@ mod tests {
         assert_eq!(with(0, 0), Err(DecodeRootError::NotARootRecord));
         assert_eq!(with(8, 2), Err(DecodeRootError::NewerFormat { found: 2 }));
         assert_eq!(with(10, 9), Err(DecodeRootError::UnknownHash { found: 9 }));
-        assert_eq!(with(13, 1), Err(DecodeRootError::ChunkSize { found: 65_536 + 256 }));
-        assert!(matches!(with(11, 3), Err(DecodeRootError::Inconsistent { .. })));
-        assert!(matches!(with(23, 0xff), Err(DecodeRootError::Inconsistent { .. })));
-        assert_eq!(RootRecord::decode(&good[1..]), Err(DecodeRootError::NotARootRecord));
+        assert_eq!(
+            with(13, 1),
+            Err(DecodeRootError::ChunkSize {
+                found: 65_536 + 256
+            })
+        );
+        assert!(matches!(
+            with(11, 3),
+            Err(DecodeRootError::Inconsistent { .. })
+        ));
+        assert!(matches!(
+            with(23, 0xff),
+            Err(DecodeRootError::Inconsistent { .. })
+        ));
+        assert_eq!(
+            RootRecord::decode(&good[1..]),
+            Err(DecodeRootError::NotARootRecord)
+        );
     }
 
     #[test]
     fn the_last_chunk_may_be_short() {
         let record = RootRecord::new(CHUNK_BYTES + 10, ChunkName::ZERO);
-        assert_eq!([0, 1, 2].map(|index| record.chunk_length(index)), [CHUNK_SIZE, 10, 0]);
+        assert_eq!(
+            [0, 1, 2].map(|index| record.chunk_length(index)),
+            [CHUNK_SIZE, 10, 0]
+        );
     }
 }

@@ -1,0 +1,103 @@
+//! The layout of a store's folder, and the few ways in which its files are locked and replaced.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use chunk_store::RootHash;
+
+use crate::IoFailure;
+
+/// The paths of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) const PARTS: [&'static str; 5] = ["packs", "manifests", "flat", "incoming", "locks"];
+
+    pub(crate) fn description(&self) -> PathBuf {
+        self.path.join("store.json")
+    }
+
+    pub(crate) fn packs(&self) -> PathBuf {
+        self.path.join("packs")
+    }
+
+    pub(crate) fn manifests(&self) -> PathBuf {
+        self.path.join("manifests")
+    }
+
+    pub(crate) fn manifest(&self, root: RootHash) -> PathBuf {
+        self.manifests().join(root.to_string())
+    }
+
+    pub(crate) fn flats(&self) -> PathBuf {
+        self.path.join("flat")
+    }
+
+    pub(crate) fn flat(&self, root: RootHash) -> PathBuf {
+        self.flats().join(root.to_string())
+    }
+
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.path.join("incoming")
+    }
+
+    /// Take the lock `name`, waiting for whoever has it. It is released with the file, so a killed process holds none.
+    pub(crate) fn lock(&self, name: &str) -> Result<File, IoFailure> {
+        let path = self.path.join("locks").join(name);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let file = file.map_err(|error| IoFailure::new("open", &path, error))?;
+        file.lock()
+            .map_err(|error| IoFailure::new("lock", &path, error))?;
+        Ok(file)
+    }
+
+    /// The names in one of the store's folders that are roots.
+    pub(crate) fn roots_in(folder: &Path) -> Result<Vec<RootHash>, IoFailure> {
+        let names = file_names(folder)?;
+        let mut roots: Vec<RootHash> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        roots.sort_unstable();
+        Ok(roots)
+    }
+}
+
+/// The names in `folder`. Names that are not UTF-8 are none of ours and left out.
+pub(crate) fn file_names(folder: &Path) -> Result<Vec<String>, IoFailure> {
+    let list = || -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    };
+    list().map_err(|error| IoFailure::new("list", folder, error))
+}
+
+/// Make the names in `folder` durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), IoFailure> {
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| IoFailure::new("sync", folder, error))
+}
+
+/// Give `path` the content `bytes` so that it has all of them or does not change: written to `beside` (on the same file
+/// system), synced, renamed.
+pub(crate) fn write_whole(beside: &Path, path: &Path, bytes: &[u8]) -> Result<(), IoFailure> {
+    let write = || -> io::Result<()> {
+        let mut file = File::create(beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| IoFailure::new("write", beside, error))?;
+    fs::rename(beside, path).map_err(|error| IoFailure::new("rename", path, error))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
