@@ -10,7 +10,7 @@ mod process;
 mod relay;
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -43,8 +43,10 @@ pub(crate) enum AttachError {
         "a disk of {size_bytes} bytes is not a multiple of the block size {block_bytes}: give a smaller --block-size"
     )]
     Size { size_bytes: u64, block_bytes: u32 },
-    #[error("the process in the background ended; its reason is in the kernel's log")]
-    Background,
+    #[error("{reason}")]
+    Background { reason: String },
+    #[error("the process in the background ended without a word; the kernel's log may tell why")]
+    BackgroundEnded,
 }
 
 /// What the command line asks for.
@@ -65,7 +67,7 @@ pub(crate) fn attach(attachment: Attachment, source: &Source) -> Result<(), Atta
             println!("attached /dev/nbd{index} size_bytes={size}");
         });
     }
-    let (mut ours, theirs) = UnixStream::pair()?;
+    let (ours, theirs) = UnixStream::pair()?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
     if let Forked::Child = process::fork()? {
         drop(ours);
@@ -74,14 +76,23 @@ pub(crate) fn attach(attachment: Attachment, source: &Source) -> Result<(), Atta
         ));
     }
     drop(theirs);
+    // A line and not the end of the stream: the worker holds a copy of the other end.
     let mut line = String::new();
-    ours.read_to_string(&mut line)?;
-    if line.is_empty() {
-        return Err(AttachError::Background);
+    BufReader::new(ours).read_line(&mut line)?;
+    match line.strip_prefix(FAILED) {
+        Some(reason) => Err(AttachError::Background {
+            reason: reason.trim_end().to_owned(),
+        }),
+        None if line.is_empty() => Err(AttachError::BackgroundEnded),
+        None => {
+            print!("{line}");
+            Ok(())
+        }
     }
-    print!("{line}");
-    Ok(())
 }
+
+/// What the process in the background begins its line with when there is no device.
+const FAILED: &str = "error: ";
 
 fn carry_in_background(
     attachment: Attachment,
@@ -90,23 +101,19 @@ fn carry_in_background(
     mut caller: UnixStream,
     null: &File,
 ) -> i32 {
+    journal::use_kernel_log();
+    let _ = redirect_standard_streams(null);
     let result = detach_from_terminal()
         .map_err(AttachError::from)
         .and_then(|()| {
-            carry(attachment, index, source, move |size| {
+            carry(attachment, index, source, |size| {
                 let _ = writeln!(caller, "attached /dev/nbd{index} size_bytes={size}");
-                drop(caller);
-                journal::use_kernel_log();
-                let _ = redirect_standard_streams(null);
             })
         });
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            note!("{error}");
-            1
-        }
-    }
+    let Err(error) = result else { return 0 };
+    note!("{error}");
+    let _ = writeln!(caller, "{FAILED}{error}");
+    1
 }
 
 /// Takes the device away from the kernel; its keeper then ends.

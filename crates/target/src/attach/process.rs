@@ -27,7 +27,8 @@ pub(crate) fn take_spared_name() {
     if name.as_encoded_bytes().starts_with(b"@") {
         return;
     }
-    let error = Command::new("/proc/self/exe")
+    let program = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
+    let error = Command::new(program)
         .arg0("@corral-target")
         .args(arguments)
         .exec();
