@@ -1,7 +1,8 @@
 """Lock the Python dependencies of pyproject.toml, with hashes and without the address of any index.
 
 Not ``uv lock``: its file records the address of the index it was made with, and ours must install
-from whichever index the machine is set up for. Corral's own compiled distribution is left out; the Makefile builds it.
+from whichever index the machine is set up for. Corral's own compiled distribution is left out; the
+Makefile builds it.
 """
 
 from __future__ import annotations
