@@ -130,33 +130,26 @@ impl Transmission {
             if !mem::replace(&mut is_known, true) {
                 self.session.set_waker(context.waker());
             }
-            self.poll(context)
+            self.poll(context).map(|end| end.unwrap_or_else(|end| end))
         })
         .await
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<End, End>> {
         loop {
             if self.session.is_ended() {
-                return Poll::Ready(End::Ended);
+                return Poll::Ready(Ok(End::Ended));
             }
-            while let Poll::Ready(Some(finished)) = self.jobs.poll_join_next(context) {
-                match finished {
-                    Ok(finished) => self.finished.push_back(finished),
-                    // A job that panicked takes its cookie with it: the client must ask somebody else.
-                    Err(_) => return Poll::Ready(End::Lost),
-                }
-            }
-            match self.turn() {
-                Err(end) => return Poll::Ready(end),
-                Ok(Turn::Yield) => {
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Ok(Turn::Wait) => {}
+            if let Turn::Yield = self.turn()? {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if self.is_idle() && self.shared.mood() == Mood::Stopping {
-                return Poll::Ready(End::Ended);
+                return Poll::Ready(Ok(End::Ended));
+            }
+            // After the turn, because it may have started jobs that are to wake this task.
+            if self.poll_jobs(context)? {
+                continue;
             }
             let is_readable = self.wants_input()
                 && matches!(self.socket.poll_readable(context), Poll::Ready(Ok(())));
@@ -164,9 +157,20 @@ impl Transmission {
                 && matches!(self.socket.poll_writable(context), Poll::Ready(Ok(())));
             if !is_readable && !is_writable {
                 ready!(self.poll_stall(context));
-                return Poll::Ready(End::Stalled);
+                return Poll::Ready(Ok(End::Stalled));
             }
         }
+    }
+
+    /// Takes the jobs that are done, and says whether there were any.
+    fn poll_jobs(&mut self, context: &mut Context<'_>) -> Result<bool, End> {
+        let mut took_some = false;
+        while let Poll::Ready(Some(finished)) = self.jobs.poll_join_next(context) {
+            // A job that panicked takes its cookie with it: the client must ask somebody else.
+            self.finished.push_back(finished.map_err(|_| End::Lost)?);
+            took_some = true;
+        }
+        Ok(took_some)
     }
 
     /// Ready if the client took nothing of what is ready for it for too long.
