@@ -1,14 +1,11 @@
 """``corral serve``: become one of the farm's long-lived processes.
 
-Entry points do not import one another. Two of them are named here by their addresses, and loaded
-only when they are asked for:
-
-- ``corral.farm.entrypoints.http.main:serve(settings: FarmSettings, listen: Address) -> None``
-- ``corral.farm.entrypoints.stream.main:serve(config: Path) -> None``
-
-Each returns when it was told to stop by a signal.
+Entry points do not import one another, so the two are named here by their modules, and loaded
+only when they are asked for. Each is a program of its own (``python -m MODULE``), whose ``main``
+takes its arguments and gives its exit code once it was told to stop.
 """
 
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,8 +18,20 @@ from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 
 commands = command_group("Long-lived processes of the farm.")
 
-_API: Final = "corral.farm.entrypoints.http.main"
-_STREAM: Final = "corral.farm.entrypoints.stream.main"
+_API: Final = "corral.farm.entrypoints.http.__main__"
+_STREAM: Final = "corral.farm.entrypoints.stream.__main__"
+
+
+class LogFormat(StrEnum):
+    """How the process writes its log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+LogFormatOption = Annotated[
+    LogFormat, typer.Option("--log-format", help="Log for people or for programs.")
+]
 
 
 @commands.command("api", epilog="Example: corral serve api --listen 127.0.0.1:10800")
@@ -32,29 +41,31 @@ def serve_api(
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="Where it listens.")
     ] = "127.0.0.1:10800",
+    log_format: LogFormatOption = LogFormat.TEXT,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the API that servers and devices talk to, until told to stop."""
-    del as_json  # only errors are printed, and the root command formats those
-    from corral.farm.domain.estate.address import Address  # noqa: PLC0415 - not for `--help`
-
-    address = Address.parse(listen)
-    opening.opened(context, farm)  # a missing farm is said before anything is loaded
-    import_module(_API).serve(opening.settings_of(context, farm), address)
+    folder = opening.settings_of(context, farm).folder
+    chosen = LogFormat.JSON if as_json else log_format
+    _become(_API, ["--farm", str(folder), "--listen", listen, "--log-format", chosen])
 
 
-@commands.command(
-    "stream", epilog="Example: corral serve stream --config /srv/farm/servers/s1.json"
-)
+@commands.command("stream", epilog="Example: corral serve stream --config FARM/servers/s1.json")
 def serve_stream(
     *,
     config: Annotated[
         Path,
         typer.Option("--config", metavar="FILE", help="The file that 'corral server add' wrote."),
     ],
+    log_format: LogFormatOption = LogFormat.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     """Stream to devices as one of the farm's servers, until told to stop."""
-    del as_json  # only errors are printed, and the root command formats those
-    import_module(_STREAM).serve(config.absolute())
+    chosen = LogFormat.JSON if as_json else log_format
+    _become(_STREAM, ["--config", str(config.absolute()), "--log-format", chosen])
+
+
+def _become(module: str, arguments: list[str]) -> None:
+    code = import_module(module).main(arguments)
+    raise typer.Exit(code or 0)

@@ -1,0 +1,131 @@
+"""The program as its users start it: exit codes, streams, and no traceback whatever happens."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = "from corral.farm.entrypoints.cli.main import run; run()"
+
+
+def corral(farm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CORRAL_")}
+    environment |= {"CORRAL_FARM": str(farm), "PYTHONPATH": str(Path("src").absolute())}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "farm"
+
+
+def test_a_farm_from_its_creation_to_a_device(folder: Path) -> None:
+    assert corral(folder, "farm", "create", "home").returncode == 0
+    assert corral(folder, "farm", "create", "home").returncode == 1
+    added = corral(folder, "device", "add", "pc1", "--mac", "52:54:00:12:34:56", "--json")
+    key_file = Path(json.loads(added.stdout)["key_file"])
+    assert key_file.parent == folder / "devices"
+    assert key_file.read_text().strip() not in added.stdout + added.stderr
+    listed = json.loads(corral(folder, "device", "list", "--json").stdout)
+    assert [one["name"] for one in listed] == ["pc1"]
+    assert [path.name for path in folder.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["farm", "show"], 3, "farm-unknown"),
+        (["image", "show", "x"], 3, "farm-unknown"),
+        (["farm", "create", "NOT A NAME"], 1, "name-invalid"),
+        (["nonsense"], 2, "usage"),
+        (["image", "delete", "x"], 1, "version-name-invalid"),
+    ],
+)
+def test_exit_codes(folder: Path, arguments: list[str], code: int, word: str) -> None:
+    ended = corral(folder, *arguments)
+    assert ended.returncode == code
+    assert f"code: {word}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+    assert not folder.exists()
+
+
+def test_database_that_is_none_is_said_without_a_traceback(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "farm.db").write_bytes(b"garbage" * 1000)
+    ended = corral(folder, "farm", "show", "--json")
+    assert ended.returncode == 6
+    assert json.loads(ended.stderr)["code"] == "farm-database"
+
+
+def test_help_loads_no_database_and_no_tables() -> None:
+    code = (
+        "import sys; from corral.farm.entrypoints.cli.main import app;"
+        "\ntry: app(['image', 'import', '--help'], prog_name='corral')"
+        "\nexcept SystemExit: pass"
+        "\nprint([m for m in ('sqlalchemy', 'alembic', 'fastapi', 'cryptography',"
+        " 'corral_native', 'structlog') if m in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path("src").absolute())},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_shell_completes_names_from_the_farm(folder: Path) -> None:
+    corral(folder, "farm", "create", "home")
+    for number in (1, 2):
+        corral(folder, "device", "add", f"pc{number}", "--mac", f"52:54:00:12:34:{number:02}")
+    environment = {
+        **os.environ,
+        "CORRAL_FARM": str(folder),
+        "PYTHONPATH": str(Path("src").absolute()),
+        "_CORRAL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "corral device show p",
+        "COMP_CWORD": "3",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.split() == ["pc1", "pc2"]
+    environment["CORRAL_FARM"] = str(folder / "nothing")
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout.strip(), ended.stderr) == ("", "")
+
+
+def test_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    corral(folder, "farm", "create", "home")
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "farm", "show", "--json"],
+        env={**os.environ, "CORRAL_FARM": str(folder), "PYTHONPATH": str(Path("src").absolute())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    with process:
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()

@@ -1,0 +1,79 @@
+"""Write docs/reference/errors.md from the error classes; ``--check`` only compares."""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Final
+
+import corral.farm.domain
+from corral.farm.domain.errors import DomainError, concrete_errors
+from corral.farm.entrypoints.cli.failures import ExitCode, exit_code_of
+from corral.farm.entrypoints.http.problems import status_of
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
+
+HEAD: Final = """\
+# Errors
+
+Written by `tools/error_reference.py` from the error classes; change those, then run it.
+
+Every error has a stable code. The command line prints `error: MESSAGE` and `code: CODE` on the
+standard error stream (with `--json` one JSON object with `code` and `message`) and ends with the
+exit code below. The API answers with `application/problem+json` whose `code` is the same. The
+message names the thing, the rule and the way out.
+
+## Exit codes
+
+| exit code | meaning |
+|---:|---|
+"""
+
+MEANINGS: Final = {
+    ExitCode.DONE: "done",
+    ExitCode.REFUSED: "a rule forbids it, or what was given cannot be right",
+    ExitCode.USAGE: "the command line itself is wrong",
+    ExitCode.UNKNOWN: "the named thing does not exist",
+    ExitCode.TRY_AGAIN: "the same command may succeed later",
+    ExitCode.DAMAGED: "damaged bytes were found, also by a command whose work is to look for them",
+    ExitCode.ENVIRONMENT: "this machine lacks something",
+    ExitCode.UNEXPECTED: "a fault of Corral's own; the message says where it was written down",
+    ExitCode.INTERRUPTED: "interrupted or cancelled; nothing was published",
+}
+
+
+def render() -> str:
+    """Give the page."""
+    for module in pkgutil.walk_packages(corral.farm.domain.__path__, "corral.farm.domain."):
+        importlib.import_module(module.name)
+    lines = [HEAD.rstrip("\n")]
+    lines += [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+    lines += [
+        "",
+        "## Codes",
+        "",
+        "| code | rule | exit code | HTTP status |",
+        "|---|---|---:|---:|",
+    ]
+    lines += [_row(kind) for kind in concrete_errors()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(kind: type[DomainError]) -> str:
+    rule = " ".join((inspect.getdoc(kind) or "").split())
+    return f"| `{kind.code}` | {rule} | {exit_code_of(kind).value} | {status_of(kind)} |"
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    page = render()
+    if "--check" in sys.argv:
+        return 0 if PAGE.read_text(encoding="utf-8") == page else 1
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
