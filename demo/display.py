@@ -34,7 +34,7 @@ class Display:
 
     def fact(self, text: str) -> None:
         """Something that was found out and stays on the screen."""
-        self.console.print(f"      {escape(text)}")
+        self.console.print(f"      {escape(text)}", soft_wrap=True)
 
     def doing(self, what: str) -> None:
         """Say what is going on right now; an empty text ends it."""
@@ -55,12 +55,12 @@ class Display:
         elif now - self._told_at > _QUIET_SECONDS:
             # In a log file a line every few seconds says that it goes on.
             self._told_at = now
-            self.console.print(f"      … {escape(text)}")
+            self.console.print(f"      … {escape(text)}", soft_wrap=True)
 
     def failure(self, text: str) -> None:
         """Say why the demonstration cannot go on."""
         self.doing("")
-        self.console.print(f"\n[bold red]FAILED[/] {escape(text)}")
+        self.console.print(f"\n[bold red]FAILED[/] {escape(text)}", soft_wrap=True)
 
     def table(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         """Draw a table; numbers are right-aligned but in the first column."""

@@ -6,6 +6,7 @@ process id, whatever happened.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -117,7 +118,7 @@ class Runner:
                 errors.write(output)
         if process.returncode != 0:
             raise ProgramFailedError(
-                Path(program).name, process.returncode, _last_words(log, start), str(log)
+                Path(program).name, process.returncode, complaint(log, start), str(log)
             )
         return output.decode("utf-8", "replace")
 
@@ -154,10 +155,6 @@ class Program:
         """``kill -9``: it gets no chance to say good-bye."""
         self.process.kill()
         self.process.wait()
-
-    def last_words(self) -> str:
-        """Give the last line of its log."""
-        return _last_words(self.log, 0)
 
 
 @dataclass
@@ -198,7 +195,7 @@ class Programs:
         """Fail with the program's last words if it has ended by itself."""
         if not program.is_running():
             raise ProgramFailedError(
-                program.name, program.process.returncode, program.last_words(), str(program.log)
+                program.name, program.process.returncode, complaint(program.log), str(program.log)
             )
 
     def stop(self, program: Program) -> None:
@@ -261,14 +258,30 @@ def require_space(folder: Path, needed_bytes: int) -> None:
         raise DemoError(message)
 
 
+def complaint(log: Path, start: int = 0) -> str:
+    """Give what a program that failed said of it: its ``error: …``, or else its last line."""
+    lines = _lines(log, start)
+    for line in reversed(lines):
+        if line.startswith("error: "):
+            return line.removeprefix("error: ")
+        if line.startswith('{"') and '"message"' in line:
+            try:
+                return str(json.loads(line)["message"])
+            except (ValueError, KeyError):
+                continue
+    return lines[-1] if lines else "it said nothing"
+
+
 def _last_words(log: Path, start: int) -> str:
+    lines = _lines(log, start)
+    return lines[-1][:160] if lines else ""
+
+
+def _lines(log: Path, start: int) -> list[str]:
     with log.open("rb") as file:
-        file.seek(max(start, log.stat().st_size - 4096))
-        lines = [
-            line.strip()
-            for line in file.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        ]
-    return next((line for line in reversed(lines) if line), "")[:160]
+        file.seek(max(start, log.stat().st_size - 8192))
+        text = file.read().decode("utf-8", "replace").replace("\r", "\n")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _folder_bytes(folder: Path) -> int:
