@@ -8,6 +8,7 @@
 //! chunk holds up nobody else. What is served is a [`Version`]: the store's, or a test's.
 
 pub mod chunk_http;
+mod chunk_service;
 mod clock;
 mod cold;
 mod connection;
@@ -31,7 +32,7 @@ mod transmission;
 
 pub use counters::{Counters, LATENCY_BUCKETS_MICROSECONDS, LoginRefusal};
 pub use export::{Export, Version, VersionError};
-pub use server::{StartError, StreamServer};
+pub use server::{ServeStoreError, StartError, StreamServer};
 pub use session::SessionView;
 pub use settings::{Access, Address, Limits, Listener, Settings};
 pub use ticket::{Purpose, TICKET_BYTES, Ticket, TicketError, TicketKey};

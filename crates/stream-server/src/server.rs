@@ -1,9 +1,14 @@
 //! The server as its owner sees it.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use chunk_backend::Store;
+
+use crate::chunk_http::ChunkHttpCounts;
+use crate::chunk_service::ChunkService;
 use crate::counters::Counters;
 use crate::export::Export;
 use crate::listener::Bound;
@@ -33,11 +38,24 @@ pub enum StartError {
     Thread(#[from] io::Error),
 }
 
+/// Why chunks are not served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeStoreError {
+    /// The settings name no address for it.
+    #[error("no address for chunk HTTP was given; start the server with one")]
+    NoAddress,
+    /// The service cannot be started.
+    #[error("cannot start the chunk service: {0}")]
+    Start(#[from] io::Error),
+}
+
 /// A running stream server. It stops when dropped.
 pub struct StreamServer {
     shared: Arc<Shared>,
     addresses: Vec<Address>,
     reactors: Mutex<Vec<Reactor>>,
+    chunk_service: Mutex<Option<ChunkService>>,
 }
 
 impl StreamServer {
@@ -48,10 +66,10 @@ impl StreamServer {
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings {
             listeners,
+            chunk_http,
             farm_public_key,
             limits,
             reactors,
-            ..
         } = settings;
         let key = TicketKey::from_bytes(&farm_public_key).ok_or(StartError::BadKey)?;
         let mut bound = Vec::new();
@@ -64,6 +82,14 @@ impl StreamServer {
             let address = socket.address().map_err(refused)?;
             bound.push((socket, address));
         }
+        let chunk_service = chunk_http.map(|address| {
+            let refused = |source| StartError::Listen {
+                address: Address::Tcp(address),
+                source,
+            };
+            ChunkService::bind(address).map_err(refused)
+        });
+        let chunk_service = chunk_service.transpose()?;
         let count = reactors
             .unwrap_or_else(|| thread::available_parallelism().map_or(2, usize::from))
             .max(1);
@@ -90,12 +116,45 @@ impl StreamServer {
             shared,
             addresses,
             reactors: Mutex::new(reactors),
+            chunk_service: Mutex::new(chunk_service),
         })
     }
 
     /// Where it listens, in the order of the settings, with the ports that were taken.
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
+    }
+
+    /// Answers other servers of the farm that ask for chunks of `store`. Asked again, it goes on with the first store.
+    ///
+    /// # Errors
+    /// If the settings name no address for it, or the system gives no thread.
+    pub fn serve_store(&self, store: Store) -> Result<(), ServeStoreError> {
+        let mut service = self.lock_chunk_service();
+        let bound = service.take().ok_or(ServeStoreError::NoAddress)?;
+        *service = Some(bound.serve(store, self.shared.key.clone())?);
+        Ok(())
+    }
+
+    /// Where chunks are served, with the port that was taken.
+    pub fn chunk_address(&self) -> Option<SocketAddr> {
+        self.lock_chunk_service()
+            .as_ref()
+            .and_then(|service| service.address().ok())
+    }
+
+    /// What the chunk service has counted.
+    pub fn chunk_counters(&self) -> ChunkHttpCounts {
+        self.lock_chunk_service()
+            .as_ref()
+            .map(ChunkService::counters)
+            .unwrap_or_default()
+    }
+
+    fn lock_chunk_service(&self) -> MutexGuard<'_, Option<ChunkService>> {
+        self.chunk_service
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the exports. Sessions of an export that is gone, or has another root now, are ended.
@@ -143,6 +202,9 @@ impl StreamServer {
             reactor.stop();
         }
         self.shared.sessions.for_each(crate::session::Session::wake);
+        if let Some(service) = self.lock_chunk_service().take() {
+            service.stop();
+        }
         for reactor in reactors {
             reactor.join();
         }

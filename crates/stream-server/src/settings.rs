@@ -72,7 +72,9 @@ impl Default for Limits {
 pub struct Settings {
     /// Where to listen for NBD.
     pub listeners: Vec<Listener>,
-    /// Where to serve chunks over HTTP to other servers of the farm.
+    /// Where to serve chunks over HTTP to other servers of the farm; answered from [`StreamServer::serve_store`] on.
+    ///
+    /// [`StreamServer::serve_store`]: crate::StreamServer::serve_store
     pub chunk_http: Option<SocketAddr>,
     /// The Ed25519 key that tickets are checked with.
     pub farm_public_key: [u8; 32],
