@@ -42,7 +42,7 @@ def run_shown(
 ) -> Outcome:
     """Give what ``verb`` gives, showing its progress on the standard error stream meanwhile.
 
-    A bar on a terminal, a plain line every few seconds elsewhere, nothing if quiet. An interrupt
+    A bar on a terminal; elsewhere a plain line every few seconds, or nothing if quiet. An interrupt
     (Ctrl-C) cancels the verb and waits until it has ended cleanly.
     """
     progress = Progress()
@@ -82,10 +82,13 @@ class _Worker(Thread, Generic[Outcome]):
 
 
 def display_for(title: str, *, is_quiet: bool) -> Display:
-    """Choose how amounts are shown."""
-    if is_quiet:
-        return _Silence()
-    return _Bar(title) if sys.stderr.isatty() else _Lines(title)
+    """Choose how amounts are shown.
+
+    A terminal gets its bar even if quiet: answers go to the standard output, and somebody waits.
+    """
+    if sys.stderr.isatty():
+        return _Bar(title)
+    return _Silence() if is_quiet else _Lines(title)
 
 
 class _Silence:
