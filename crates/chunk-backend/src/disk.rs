@@ -1,5 +1,7 @@
 //! Disks to import from.
 
+mod nbd;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -7,6 +9,8 @@ use std::path::Path;
 
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
+
+pub use nbd::NbdDisk;
 
 /// A disk that can be read, and that knows where it has data.
 pub trait DiskSource: Send {

@@ -21,7 +21,7 @@ mod source;
 mod store;
 mod verify;
 
-pub use disk::{DiskSource, RawFile};
+pub use disk::{DiskSource, NbdDisk, RawFile};
 pub use error::{
     CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError,
     PeerFailure, ReadError, ReplicateError, VerifyError,

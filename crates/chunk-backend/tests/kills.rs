@@ -108,20 +108,14 @@ fn child() {
                 }
             });
         }
-        match std::env::var("CORRAL_TEST_ROOT") {
-            Ok(root) => {
-                let from = Store::open(&source, FARM).unwrap();
-                store
-                    .replicate(root.parse().unwrap(), &from, &Progress::new())
-                    .unwrap();
-            }
-            Err(_) => {
-                let mut source = Deadly {
-                    file: RawFile::open(&source).unwrap(),
-                    left: reads,
-                };
-                store.import(&mut source, &Progress::new()).unwrap();
-            }
+        if let Ok(root) = std::env::var("CORRAL_TEST_ROOT") {
+            let from = Store::open(&source, FARM).unwrap();
+            let root = root.parse().unwrap();
+            store.replicate(root, &from, &Progress::new()).unwrap();
+        } else {
+            let file = RawFile::open(&source).unwrap();
+            let mut source = Deadly { file, left: reads };
+            store.import(&mut source, &Progress::new()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
     });
