@@ -29,7 +29,7 @@ from corral.farm.application.take_server_report import (
 from corral.farm.bootstrap import Application
 from corral.farm.domain.delivery.device import Device, MacAddress, device_name
 from corral.farm.domain.estate.address import Address
-from corral.farm.domain.estate.farm import farm_name
+from corral.farm.domain.estate.farm import ApiUrl, farm_name
 from corral.farm.domain.estate.server import Server, server_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.image.replica import ReplicaState
@@ -61,7 +61,7 @@ class FarmInMemory:
     def __init__(self, ports: MemoryPorts | None = None) -> None:
         self.ports = ports or MemoryPorts()
         self.application = Application(self.ports)
-        self.application.create_farm(farm_name("home"), ("http://127.0.0.1:10800",))
+        self.application.create_farm(farm_name("home"), (ApiUrl("http://127.0.0.1:10800"),))
 
     def add_server(self, name: str) -> Server:
         place = 1 + len(self.application.list_servers())

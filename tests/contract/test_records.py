@@ -236,6 +236,7 @@ def test_replica_is_one_for_each_server_and_root(transactions: Transactions) -> 
             fetched_bytes=5,
             problem="-",
             reported_at=later(3),
+            completed_at=later(2),
         )
         records.replicas.put(done)
     with transactions.writing() as records:

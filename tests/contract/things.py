@@ -8,7 +8,7 @@ from corral.farm.domain.access.token import TokenDigest
 from corral.farm.domain.delivery.device import Device, DeviceId, MacAddress, device_name
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.address import Address
-from corral.farm.domain.estate.farm import Farm, FarmId, farm_name
+from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, farm_name
 from corral.farm.domain.estate.server import Server, ServerId, Store, StoreId, server_name
 from corral.farm.domain.image.image import Image, ImageId, image_name
 from corral.farm.domain.image.replica import Replica
@@ -17,7 +17,13 @@ from corral.farm.domain.image.version import Version, VersionName, VersionNumber
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
-FARM = Farm(FarmId(UUID(int=1)), farm_name("home"), bytes(range(32)), ("http://a", "http://b"), NOW)
+FARM = Farm(
+    FarmId(UUID(int=1)),
+    farm_name("home"),
+    bytes(range(32)),
+    (ApiUrl("http://a"), ApiUrl("http://b")),
+    NOW,
+)
 
 
 def later(seconds: float) -> datetime:

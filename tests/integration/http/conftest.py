@@ -28,7 +28,7 @@ from corral.farm.bootstrap import Application
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.address import Address
-from corral.farm.domain.estate.farm import farm_name
+from corral.farm.domain.estate.farm import ApiUrl, farm_name
 from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.entrypoints.http.admission import Limits
@@ -63,7 +63,7 @@ class SmallFarm:
     def __init__(self) -> None:
         self.ports = MemoryPorts({DISK: b"golden" * 50_000})
         self.application = Application(self.ports)
-        self.application.create_farm(farm_name("test"), ("http://127.0.0.1:10800",))
+        self.application.create_farm(farm_name("test"), (ApiUrl("http://127.0.0.1:10800"),))
         self.server = self.application.add_server(
             NewServer(
                 name=server_name("s1"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WantedExport:
-    """A version that the server offers to devices. It holds all of it."""
+    """A version that the server offers to devices; it holds, or has held, all of it."""
 
     name: VersionName
     root: RootHash
@@ -79,7 +79,7 @@ class ConfigureServer:
                 published = [v for v in records.versions.with_root(replica.root) if v.is_published]
                 if not published:
                     continue
-                if replica.is_complete:
+                if replica.is_offered:
                     exports += [
                         WantedExport(v.name, v.root, v.signature, v.size_bytes) for v in published
                     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.estate.farm import Farm, FarmId, FarmName
+from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, FarmName
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.farm_key import FarmKey
@@ -26,7 +26,7 @@ class CreateFarm:
         self._ids = ids
         self._clock = clock
 
-    def __call__(self, name: FarmName, api_urls: tuple[str, ...]) -> Farm:
+    def __call__(self, name: FarmName, api_urls: tuple[ApiUrl, ...]) -> Farm:
         """Give the new farm; raises ``FarmExistsError``."""
         self._transactions.set_up()
         farm = Farm(

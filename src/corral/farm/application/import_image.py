@@ -167,6 +167,7 @@ def _complete_replica(server: Server, disk: ImportedDisk, now: datetime) -> Repl
         done_bytes=disk.size_bytes,
         total_bytes=disk.size_bytes,
         reported_at=now,
+        completed_at=now,
     )
 
 

@@ -98,7 +98,10 @@ def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now:
         fetched_bytes=reported.fetched_bytes,
         problem=reported.problem,
         reported_at=now,
+        completed_at=known.completed_at,
     )
+    if after.is_complete and after.completed_at is None:
+        after = replace(after, completed_at=now)
     records.replicas.put(after)
     if after.is_complete != known.is_complete:
         records.farm.raise_generation()

@@ -9,6 +9,7 @@ from corral.farm.application.add_server import NewServer
 from corral.farm.application.progress import Progress
 from corral.farm.application.take_server_report import ReportedReplica, ServerReport
 from corral.farm.domain.access.token import Token, TokenWrongError
+from corral.farm.domain.delivery.errors import NoServerForVersionError
 from corral.farm.domain.estate.address import Address, AddressUnreachableError
 from corral.farm.domain.estate.errors import (
     FarmExistsError,
@@ -119,6 +120,14 @@ def test_configuration_stays_the_same_for_a_day(farm: FarmInMemory) -> None:
     assert later.generation == told.generation
 
 
+def test_replica_that_is_fetched_anew_stays_on_offer(farm: FarmInMemory) -> None:
+    server = farm.add_server("s1")
+    version = farm.import_disk("debian", disk(1, 2)).version
+    report = ReportedReplica(version.root, ReplicaState.FETCHING, 65_536, 131_072)
+    farm.application.take_server_report(server.id, ServerReport(replicas=(report,)))
+    assert len(farm.application.configure_server(server.id).exports) == 1
+
+
 def test_report_of_an_unwanted_replica_is_left_aside(farm: FarmInMemory) -> None:
     farm.add_server("s1")
     second = farm.add_server("s2")
@@ -175,13 +184,17 @@ def test_damaged_replica_gets_no_device_until_it_is_sound(farm: FarmInMemory) ->
     report = farm.application.verify_store(server.name, Progress())
     assert not report.found.is_sound
     assert report.affected == (version.name,)
-    assert farm.application.configure_server(server.id).exports == ()
+    device = farm.add_device("pc1", "debian")
+    farm.report(server)
+    with pytest.raises(NoServerForVersionError):
+        farm.application.log_device_in(device.id)
+    assert len(farm.application.configure_server(server.id).exports) == 1  # nobody is cut off
     found = farm.application.verify_version(version.name, server.name, Progress())
     assert not found.is_sound
     assert not farm.application.heal_store(server.name, Progress()).healing.is_sound
     store.chunks[name] = sound
     assert farm.application.heal_store(server.name, Progress()).healing.is_sound
-    assert len(farm.application.configure_server(server.id).exports) == 1
+    assert farm.application.log_device_in(device.id).servers[0].name == "s1"
 
 
 def test_version_whose_record_was_altered_is_not_vouched_for(farm: FarmInMemory) -> None:

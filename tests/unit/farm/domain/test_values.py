@@ -10,6 +10,7 @@ from corral.farm.domain.access.ticket import replication_expiry
 from corral.farm.domain.access.token import Token, TokenWrongError
 from corral.farm.domain.delivery.device import MacAddress, MacInvalidError
 from corral.farm.domain.estate.address import Address, AddressInvalidError
+from corral.farm.domain.estate.farm import ApiUrlInvalidError, api_url
 from corral.farm.domain.image.errors import VersionNameInvalidError, VersionTransitionError
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.image.root import RootHash, RootInvalidError
@@ -73,6 +74,30 @@ def test_address_is_read_and_written_alike(text: str, host: str, port: int) -> N
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(AddressInvalidError):
         Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://192.0.2.1:10800", "http://192.0.2.1:10800"),
+        ("https://farm.example/corral/", "https://farm.example/corral"),
+        ("http://[2001:db8::1]:1", "http://[2001:db8::1]:1"),
+    ],
+)
+def test_api_is_reached_at_a_url(text: str, url: str) -> None:
+    assert api_url(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "192.0.2.1:10800", "ftp://a", "http://", "http://a:x", "http://a:99999"),
+        *("http://u:p@a", "http://[::1", "http://a#b", "http://a?b"),
+    ],
+)
+def test_what_is_no_url_is_refused(text: str) -> None:
+    with pytest.raises(ApiUrlInvalidError):
+        api_url(text)
 
 
 @pytest.mark.parametrize("text", ["52:54:00:AB:cd:ef", "52-54-00-ab-cd-ef"])

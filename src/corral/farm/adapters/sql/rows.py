@@ -18,7 +18,7 @@ from corral.farm.domain.delivery.device import (
 )
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.address import Address
-from corral.farm.domain.estate.farm import Farm, FarmId, FarmName
+from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, FarmName
 from corral.farm.domain.estate.server import (
     LastReport,
     Server,
@@ -54,7 +54,7 @@ def farm_from(row: AnyRow) -> Farm:
         id=FarmId(row.id),
         name=FarmName(row.name),
         public_key=row.public_key,
-        api_urls=tuple(row.api_urls),
+        api_urls=tuple(map(ApiUrl, row.api_urls)),
         created_at=row.created_at,
         generation=row.generation,
     )
@@ -187,6 +187,7 @@ def replica_from(row: AnyRow) -> Replica:
         fetched_bytes=row.fetched_bytes,
         problem=row.problem,
         reported_at=row.reported_at,
+        completed_at=row.completed_at,
     )
 
 
@@ -202,6 +203,7 @@ def replica_values(replica: Replica) -> Values:
         "fetched_bytes": replica.fetched_bytes,
         "problem": replica.problem,
         "reported_at": replica.reported_at,
+        "completed_at": replica.completed_at,
     }
 
 

@@ -136,6 +136,7 @@ replica = Table(
     Column("fetched_bytes", BigInteger, nullable=False),
     Column("problem", Text, nullable=False),
     Column("reported_at", Instant),
+    Column("completed_at", Instant),
     Index(None, "root"),
 )
 

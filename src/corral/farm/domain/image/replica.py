@@ -47,8 +47,19 @@ class Replica:
     """Bytes that came over the network for it."""
     problem: str = ""
     reported_at: datetime | None = None
+    completed_at: datetime | None = None
+    """When it was first complete; kept when it is damaged later."""
 
     @property
     def is_complete(self) -> bool:
         """Whether a device may be sent to this server for this root."""
         return self.state is ReplicaState.COMPLETE
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether the server offers it to devices.
+
+        Once complete, a replica stays on offer: one damaged chunk, which is never served but
+        fetched anew from another server, is no reason to cut off its devices.
+        """
+        return self.completed_at is not None

@@ -30,11 +30,11 @@ def create_farm(
     as_json: JsonOption = False,
 ) -> None:
     """Create a farm: its folder, its database and its signing key."""
-    from corral.farm.domain.estate.farm import farm_name  # noqa: PLC0415 - not for `--help`
+    from corral.farm.domain.estate.farm import api_url, farm_name  # noqa: PLC0415 - not for `--help`
     from corral.farm.settings import DEFAULT_API_URL  # noqa: PLC0415
 
     checked = farm_name(name)
-    urls = tuple(api or [DEFAULT_API_URL])
+    urls = tuple(map(api_url, api or [DEFAULT_API_URL]))
     made = opening.created(context, farm).create_farm(checked, urls)
     if as_json:
         print_json(documents.farm(made))

@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("fetched_bytes", sa.BigInteger, nullable=False),
         sa.Column("problem", sa.Text, nullable=False),
         sa.Column("reported_at", sa.DateTime(timezone=True)),
+        sa.Column("completed_at", sa.DateTime(timezone=True)),
         sa.ForeignKeyConstraint(["server_id"], ["server.id"], name="fk_replica_server_id"),
     )
     op.create_index("ix_replica_root", "replica", ["root"])
