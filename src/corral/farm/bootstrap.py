@@ -127,9 +127,9 @@ class FolderPorts:
     @cached_property
     def disk_files(self) -> DiskFiles:
         """Disk images through QEMU's programs."""
-        adapter = import_module("corral.farm.adapters.qemu.disk_files")
-        disk_files: DiskFiles = adapter.QemuDiskFiles()
-        return disk_files
+        from corral.farm.adapters.qemu.disk_files import QemuDiskFiles  # noqa: PLC0415 - dear
+
+        return QemuDiskFiles()
 
 
 class Application:
