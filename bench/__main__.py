@@ -1,0 +1,97 @@
+"""``python -m bench``: measure, then write the figures and the page."""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import facts, store
+from bench.image import make_image
+from bench.page import write_page
+from bench.run import best_qemu_nbd, compare_generators, measure_fresh, measure_running
+from bench.servers import corral, nbdkit, nbdkit_null
+from bench.summary import summarise
+from bench.work import build_load_generator, idle_memory, random_read, sequential_read
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "bench"
+RESULT = ROOT / "bench" / "results" / "latest.json"
+PAGE = ROOT / "docs" / "explanation" / "performance.md"
+
+
+def main() -> None:
+    """Run everything: a few minutes by default, some seconds with ``--quick``."""
+    arguments = _arguments()
+    started = time.perf_counter()
+    result = measure(arguments)
+    result["took_seconds"] = time.perf_counter() - started
+    output = BUILD / "quick.json" if arguments.quick else RESULT
+    output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    if not arguments.quick:
+        write_page(PAGE, result)
+    for name, told in result["work"].items():
+        print(f"{name:20} {told['ratio_to_best_peer']:.2f} x the best peer")
+    print(f"Written to {output.relative_to(ROOT)} after {result['took_seconds']:.0f} s.")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Carry out the whole run and return what is kept of it."""
+    load = build_load_generator(ROOT, arguments.seconds)
+    image = make_image(BUILD, arguments.image_mib)
+    size = image.stat().st_size
+    before = facts.load()
+    with tempfile.TemporaryDirectory(prefix="run-", dir=BUILD) as name:
+        folder = Path(name)
+        stored = store.measure(image, folder)
+        ceiling = nbdkit_null(size, folder)
+        generators = compare_generators(ceiling, load)
+        qemu, aio_scores = best_qemu_nbd(image, folder, load)
+        candidates = [nbdkit(image, folder), qemu, corral(stored.path, stored.root, folder)]
+        works = [
+            sequential_read(size, 1),
+            sequential_read(size, 8),
+            random_read(load, 1, 1),
+            random_read(load, 1, 64),
+            random_read(load, 8, 64),
+        ]
+        collected = [
+            *measure_running(works, [*candidates, ceiling], arguments.rounds),
+            measure_fresh(idle_memory(), candidates, arguments.rounds),
+        ]
+    return {
+        "format": 1,
+        "facts": facts.gather(ROOT),
+        "settings": {
+            "rounds": arguments.rounds,
+            "seconds_of_each_random_read": arguments.seconds,
+            "image_bytes": size,
+            "servers": {one.name: one.settings for one in [*candidates, ceiling]},
+            "qemu_nbd_aio_scores": aio_scores,
+        },
+        "machine_load": {"before": before, "after": facts.load()},
+        "client_ceiling_iops": generators,
+        "work": {one.work.name: summarise(one.work, one.samples) for one in collected},
+        "store": stored.figures,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round, kept in build/: does it still run?"
+    )
+    parser.add_argument("--rounds", type=int, help="how often each server is measured (5)")
+    parser.add_argument("--seconds", type=float, help="length of each random read (1.5)")
+    parser.add_argument("--image-mib", type=int, help="size of the image in MiB (1024)")
+    arguments = parser.parse_args()
+    defaults = (1, 0.3, 64) if arguments.quick else (5, 1.5, 1024)
+    for name, default in zip(("rounds", "seconds", "image_mib"), defaults, strict=True):
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, default)
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
