@@ -1,1 +1,37 @@
-//! To be written.
+//! Corral's data plane for Python. Converts, releases the interpreter, maps errors; decides nothing.
+//!
+//! One file for each subject, and `error` for all that can go wrong. What Python sees is written down by hand in
+//! `python/corral_native/__init__.pyi`, and checked against this by `mypy.stubtest`.
+
+mod error;
+mod peers;
+mod progress;
+mod reports;
+mod served;
+mod store;
+mod stream;
+
+use pyo3::prelude::*;
+
+/// Corral's chunk stores and stream server.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use super::error::{
+        CancelledError, DamagedError, FolderNotEmptyError, NativeError, NewerFormatError,
+        NoSpaceError, NotAStoreError, OtherFarmError, PeersError, SourceError, StartError,
+        StorageError, StoreExistsError, TooLargeError, UnknownVersionError,
+    };
+    #[pymodule_export]
+    use super::peers::Peers;
+    #[pymodule_export]
+    use super::progress::Progress;
+    #[pymodule_export]
+    use super::reports::{Difference, HealReport, Imported, Replicated, VerifyReport};
+    #[pymodule_export]
+    use super::served::{ServedCounters, ServedVersion};
+    #[pymodule_export]
+    use super::store::Store;
+    #[pymodule_export]
+    use super::stream::{Session, StreamServer};
+}

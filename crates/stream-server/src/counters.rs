@@ -56,6 +56,11 @@ macro_rules! counters {
         }
 
         impl Counters {
+            /// Every count but the histogram's with its name, for those who pass them on.
+            pub fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)* ("sessions", self.sessions)]
+            }
+
             pub(crate) fn add(&mut self, tally: &Tally) {
                 $(self.$name += tally.$name.load(Ordering::Relaxed);)*
                 for (sum, count) in self.latency.iter_mut().zip(&tally.latency) {
