@@ -65,7 +65,7 @@ class QemuDiskFiles:
         except programs.QemuError as error:
             raise refusal(disk.path, error) from error
         try:
-            yield NbdSocket(socket, "", top.size_bytes)
+            yield NbdSocket(socket, "", top.size_bytes, origin=disk.path)
         finally:
             serving.__exit__(None, None, None)
 

@@ -49,6 +49,8 @@ class NbdSocket:
     socket: Path
     export: str
     size_bytes: int
+    origin: Path | None = None
+    """The file that is being served, where it is one: what a message should name."""
 
 
 ReadableDisk: TypeAlias = RawFile | NbdSocket
