@@ -48,6 +48,8 @@ class Replica(Part):
     signature: Base64
     size_bytes: Bytes
     peers: tuple[Peer, ...]
+    is_damaged: bool = False
+    """A verification found damage: look at the bytes, not at the books, and heal."""
 
 
 class ServerConfiguration(Message):
@@ -141,6 +143,8 @@ class ServerFile(Message):
     """
 
     farm: UUID
+    farm_public_key: Base64
+    """Checks what comes over the network: roots that are offered, and tickets."""
     server: Name
     token: str
     api_urls: tuple[HttpUrl, ...]

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from corral.farm.application.progress import Progress
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.server import server_name
@@ -111,7 +112,7 @@ def test_what_a_server_reports_is_shown_to_people(farm: SmallFarm, api: httpx.Cl
     device = farm.device.device
     report = ServerReport(
         server="s1",
-        generation=1,
+        generation=farm.application.show_farm().farm.generation,
         replicas=(
             ReplicaReport(root=farm.version.root.hex, state=ReplicaState.COMPLETE, done_bytes=7),
         ),
@@ -150,6 +151,28 @@ def test_what_a_server_reports_is_shown_to_people(farm: SmallFarm, api: httpx.Cl
     ).servers
     assert (server.state, server.sessions, server.counters) == ("online", 2, {"reads": 12})
     assert server.versions[0].done_bytes == 7
+
+
+def test_a_report_from_before_damage_was_found_does_not_undo_the_finding(
+    farm: SmallFarm, api: httpx.Client
+) -> None:
+    before = farm.application.show_farm().farm.generation
+    chunks = farm.ports.chunk_stores.stores[Path("/stores/s1")].chunks
+    chunks[min(chunks)] = b"rotten"
+    farm.application.verify_store(server_name("s1"), Progress())
+
+    root = farm.version.root.hex
+    says = ReplicaReport(root=root, state=ReplicaState.COMPLETE)
+    for generation, expected in (
+        (before, ReplicaState.DAMAGED),
+        (farm.application.show_farm().farm.generation, ReplicaState.COMPLETE),
+    ):
+        report = ServerReport(server="s1", generation=generation, replicas=(says,))
+        headers = {**bearer(farm.server_token), "Content-Type": "application/json"}
+        assert api.post(REPORT, content=report.model_dump_json(), headers=headers).is_success
+        answer = api.get("/v1/servers", headers=bearer(READER))
+        (server,) = ServerList.model_validate_json(answer.content).servers
+        assert server.versions[0].state is expected
 
 
 def test_lists_show_images_and_devices_without_any_secret(

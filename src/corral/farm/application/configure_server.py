@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.chunk_peers import replication_ticket
 from corral.farm.application.ports.chunk_stores import Peer
+from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.farm_key import FarmKey
@@ -41,6 +42,8 @@ class WantedReplica:
     signature: bytes
     size_bytes: int
     peers: tuple[Peer, ...]
+    is_damaged: bool
+    """Whether a verification found damage that nobody has reported healed yet."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class ConfigureServer:
                         name=published[0].name,
                         signature=published[0].signature,
                         size_bytes=published[0].size_bytes,
+                        is_damaged=replica.state is ReplicaState.DAMAGED,
                         peers=tuple(Peer(holder.name, holder.chunk_url) for holder in holders),
                     )
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ class FolderSecretFiles:
         content = {
             "format": _FORMAT,
             "farm": str(farm.id),
+            "farm_public_key": base64.b64encode(farm.public_key).decode("ascii"),
             "server": str(server.name),
             "token": token.reveal(),
             "api_urls": list(farm.api_urls),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from corral.farm.domain.errors import (
     EnvironmentFaultError,
+    InvalidInputError,
     RefusedError,
     TakenError,
     UnknownThingError,
@@ -102,6 +103,29 @@ class ServerNameTakenError(TakenError):
 
     def __init__(self, name: ServerName) -> None:
         super().__init__(f"the farm has a server {name!r} already: choose another name")
+
+
+class AddressUnusableError(EnvironmentFaultError):
+    """A process can listen only on a free address of its own machine."""
+
+    code = "address-unusable"
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"cannot listen on {address}: {reason}; stop what listens there, or choose another one"
+        )
+
+
+class ServerFileUnusableError(InvalidInputError):
+    """A stream process starts from the file that was written when its server was added."""
+
+    code = "server-file-unusable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} cannot be used as a server's file: {reason};"
+            " name the one that 'corral server add' wrote"
+        )
 
 
 class StoreTakenError(TakenError):

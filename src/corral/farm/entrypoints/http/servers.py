@@ -51,8 +51,13 @@ def routes(application: Application) -> APIRouter:
     def report(token: Bearer, message: wire.ServerReport) -> wire.ReportAccepted:
         """Take what a server says of itself; whatever it does not name is over."""
         server = application.recognise_server(token)
+        generation = application.show_farm().farm.generation
+        if message.generation < generation:
+            # Said without knowing what the farm has learned since, such as damage in a store that
+            # a verification found: it must not be overwritten by "complete".
+            message = message.model_copy(update={"replicas": ()})
         application.take_server_report(server, _report(message))
-        return wire.ReportAccepted(generation=application.show_farm().farm.generation)
+        return wire.ReportAccepted(generation=generation)
 
     return router
 
@@ -75,6 +80,7 @@ def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
                 export=str(replica.name),
                 signature=_base64(replica.signature),
                 size_bytes=replica.size_bytes,
+                is_damaged=replica.is_damaged,
                 peers=tuple(wire.Peer(server=peer.server, url=peer.url) for peer in replica.peers),
             )
             for replica in wanted.replicas

@@ -1,0 +1,61 @@
+"""The API as a process; ``corral serve api`` becomes this."""
+
+import os
+import socket
+from typing import Final
+
+import structlog
+import uvicorn
+
+from corral.farm.adapters import logs
+from corral.farm.adapters.randomness import RandomTokens
+from corral.farm.bootstrap import open_farm
+from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.errors import AddressUnusableError
+from corral.farm.entrypoints.http.app import create_app
+from corral.farm.entrypoints.http.reader_key import reader_key
+from corral.farm.settings import FarmSettings
+
+_BACKLOG: Final = 1024
+_CONNECTIONS: Final = 1024
+_HEADER_BYTES: Final = 16 * 1024
+_KEEP_ALIVE_SECONDS: Final = 15
+_STOP_SECONDS: Final = 5
+
+_log = structlog.get_logger("corral.http")
+
+
+def serve(settings: FarmSettings, listen: Address) -> None:
+    """Serve the farm's API until a signal says stop; raises ``AddressUnusableError``."""
+    logs.set_up(logs.chosen_format(os.environ))
+    application = open_farm(settings)
+    farm = application.show_farm().farm
+    app = create_app(application, reader_key(settings.folder, RandomTokens()).digest())
+    with _listening(listen) as listening:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=_CONNECTIONS,
+                h11_max_incomplete_event_size=_HEADER_BYTES,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=_STOP_SECONDS,
+            )
+        )
+        _log.info("serving", address=str(listen), farm=farm.name)
+        server.run(sockets=[listening])
+    _log.info("stopped")
+
+
+def _listening(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise AddressUnusableError(str(address), reason) from error

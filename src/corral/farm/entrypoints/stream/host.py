@@ -1,0 +1,201 @@
+"""The Rust stream server and its store, made to be what a configuration says."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import corral_native as native
+import structlog
+
+from corral.farm.adapters.farm_folder.farm_key import is_signed
+from corral.farm.domain.image.root import RootHash
+from corral.farm.entrypoints.stream.materialisation import Materialiser
+from corral.farm.entrypoints.stream.replication import Replicator
+from corral.wire.server import RefusedExport, ServerReport, SessionReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corral.wire.server import Export, Replica, ServerConfiguration, ServerFile
+
+_log = structlog.get_logger("corral.stream")
+
+
+class _RefusedError(Exception):
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@dataclass
+class StreamHost:
+    """What runs in a stream process. Used from one thread; its helpers have theirs."""
+
+    server_file: ServerFile
+    store: native.Store
+    server: native.StreamServer
+    on_change: Callable[[], None]
+    _in_force: ServerConfiguration | None = None
+    _served: dict[str, native.ServedVersion] = field(default_factory=dict)
+    _peers: dict[str, native.Peers] = field(default_factory=dict)
+    _offered: tuple[str, ...] = ()
+    _refused: tuple[RefusedExport, ...] = ()
+    replicator: Replicator = field(init=False)
+    materialiser: Materialiser = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.replicator = Replicator(self.store, self.on_change)
+        self.materialiser = Materialiser()
+
+    def start(self) -> None:
+        """Begin the work in the background."""
+        self.replicator.start()
+        self.materialiser.start()
+
+    def apply(self, wanted: ServerConfiguration) -> bool:
+        """Put a configuration in force; False, having done nothing, if it is not one for us."""
+        if not self._is_acceptable(wanted):
+            return False
+        before = self._in_force
+        self._in_force = wanted
+        self._point_to_peers(wanted)
+        exports: list[tuple[str, native.ServedVersion]] = []
+        refused: list[RefusedExport] = []
+        for export in wanted.exports:
+            try:
+                exports.append((export.name, self._opened(export)))
+            except _RefusedError as error:
+                refused.append(RefusedExport(name=export.name, code=error.code, detail=str(error)))
+                _log.error("not offered", export=export.name, code=error.code, detail=str(error))
+        self.server.apply(exports)
+        self._offered = tuple(name for name, _ in exports)
+        self._refused = tuple(refused)
+        offered = {version.root: version for _, version in exports}
+        self._served = offered
+        if wanted.draining and not self.server.is_draining:
+            self.server.drain()
+        elif not wanted.draining and self.server.is_draining:
+            self.server.undrain()
+        self._replicate(wanted, before)
+        self.materialiser.want(offered.values())
+        _log.info(
+            "configuration in force",
+            generation=wanted.generation,
+            exports=len(exports),
+            refused=len(refused),
+            replicas=len(wanted.replicas),
+            draining=wanted.draining,
+        )
+        return True
+
+    def report(self) -> ServerReport:
+        """Say what is."""
+        free: int | None
+        try:
+            free = self.store.free_bytes()
+        except native.NativeError:
+            free = None
+        return ServerReport(
+            server=self.server_file.server,
+            generation=0 if self._in_force is None else self._in_force.generation,
+            draining=self.server.is_draining,
+            exports=self._offered,
+            refused=self._refused,
+            replicas=self.replicator.reports(),
+            sessions=tuple(map(_session, self.server.sessions())),
+            counters=self.server.counters(),
+            store_free_bytes=free,
+        )
+
+    def drain(self) -> None:
+        """Let nobody in any more and ask clients to move."""
+        self.server.drain()
+
+    @property
+    def movable_sessions(self) -> int:
+        """Sessions whose clients can be told to move, and have not yet."""
+        return sum(session.is_corral_client for session in self.server.sessions())
+
+    def stop(self) -> None:
+        """End everything."""
+        self.server.stop()
+        self.materialiser.stop()
+        self.replicator.stop()
+
+    def _is_acceptable(self, wanted: ServerConfiguration) -> bool:
+        mine = self.server_file
+        if (wanted.farm, wanted.server) != (mine.farm, mine.server):
+            _log.error("a configuration for another server", farm=str(wanted.farm))
+            return False
+        if wanted.farm_public_key != mine.farm_public_key:
+            _log.error("a configuration with another farm's key", generation=wanted.generation)
+            return False
+        in_force = self._in_force
+        if in_force is not None and wanted.generation < in_force.generation:
+            _log.error(
+                "a configuration older than the one in force",
+                generation=wanted.generation,
+                in_force=in_force.generation,
+            )
+            return False
+        return True
+
+    def _point_to_peers(self, wanted: ServerConfiguration) -> None:
+        """Versions in service keep their peers object; its addresses and ticket are renewed."""
+        known = self._peers
+        self._peers = {}
+        for replica in wanted.replicas:
+            peers = known.get(replica.root) or native.Peers()
+            peers.set([peer.url for peer in replica.peers], wanted.replication_ticket)
+            self._peers[replica.root] = peers
+
+    def _opened(self, export: Export) -> native.ServedVersion:
+        self._check_signature(export)
+        served = self._served.get(export.root)
+        if served is not None:
+            return served
+        try:
+            served = self.store.serve(export.root, self._peers_of(export.root))
+        except native.NativeError as error:
+            raise _RefusedError(error.code, str(error)) from error
+        self._served[export.root] = served
+        return served
+
+    def _peers_of(self, root: str) -> native.Peers:
+        return self._peers.setdefault(root, native.Peers())
+
+    def _replicate(self, wanted: ServerConfiguration, before: ServerConfiguration | None) -> None:
+        replicas: dict[str, tuple[Replica, native.Peers]] = {}
+        for replica in wanted.replicas:
+            try:
+                self._check_signature(replica)
+            except _RefusedError as error:
+                _log.error("not fetched", export=replica.export, code=error.code)
+                continue
+            replicas[replica.root] = (replica, self._peers_of(replica.root))
+        self.replicator.want(replicas)
+        known = {one.root for one in before.replicas if one.is_damaged} if before else set()
+        for replica in wanted.replicas:
+            # Said again until the farm has heard of the healing; heard once is enough.
+            if replica.is_damaged and replica.root not in known:
+                self.replicator.doubt(replica.root)
+
+    def _check_signature(self, signed: Export | Replica) -> None:
+        key = base64.b64decode(self.server_file.farm_public_key)
+        signature = base64.b64decode(signed.signature)
+        if not is_signed(key, RootHash(signed.root).signed_message(), signature):
+            code, detail = "signature-wrong", "the farm has not signed this root"
+            raise _RefusedError(code, detail)
+
+
+def _session(session: native.Session) -> SessionReport:
+    return SessionReport(
+        subject=None if session.subject is None else UUID(bytes=session.subject),
+        export=session.export,
+        address=session.address,
+        connected_at=int(session.connected_at),
+        sent_bytes=session.sent_bytes,
+    )
