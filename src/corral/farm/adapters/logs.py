@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogFormat = Literal["json", "text"]
@@ -22,14 +20,6 @@ LogFormat = Literal["json", "text"]
 _SECRET_NAMES: Final = frozenset(
     {"token", "key", "ticket", "authorization", "replication_ticket", "secret", "password"}
 )
-
-
-FORMAT_VARIABLE: Final = "CORRAL_LOG_FORMAT"
-
-
-def chosen_format(environment: Mapping[str, str]) -> LogFormat:
-    """Read ``CORRAL_LOG_FORMAT``: ``json`` for a machine; anything else is text for a person."""
-    return "json" if environment.get(FORMAT_VARIABLE) == "json" else "text"
 
 
 def set_up(log_format: LogFormat) -> None:

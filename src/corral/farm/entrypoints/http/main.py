@@ -1,13 +1,11 @@
-"""The API as a process; ``corral serve api`` becomes this."""
+"""The API as a process."""
 
-import os
 import socket
 from typing import Final
 
 import structlog
 import uvicorn
 
-from corral.farm.adapters import logs
 from corral.farm.adapters.randomness import RandomTokens
 from corral.farm.bootstrap import open_farm
 from corral.farm.domain.estate.address import Address
@@ -27,7 +25,6 @@ _log = structlog.get_logger("corral.http")
 
 def serve(settings: FarmSettings, listen: Address) -> None:
     """Serve the farm's API until a signal says stop; raises ``AddressUnusableError``."""
-    logs.set_up(logs.chosen_format(os.environ))
     application = open_farm(settings)
     farm = application.show_farm().farm
     app = create_app(application, reader_key(settings.folder, RandomTokens()).digest())

@@ -1,9 +1,8 @@
-"""The stream process; ``corral serve stream`` becomes this."""
+"""The life of a stream process, from its file to its last session."""
 
 from __future__ import annotations
 
 import base64
-import os
 import signal
 import threading
 from pathlib import Path
@@ -13,7 +12,6 @@ import corral_native as native
 import structlog
 from pydantic import ValidationError
 
-from corral.farm.adapters import logs
 from corral.farm.adapters.native.errors import translated
 from corral.farm.domain.estate.errors import ServerFileUnusableError
 from corral.farm.entrypoints.stream.api import FarmApi
@@ -55,7 +53,6 @@ def serve(config: Path) -> None:
 
     Raises ``ServerFileUnusableError``, ``AddressUnusableError`` and what opening a store raises.
     """
-    logs.set_up(logs.chosen_format(os.environ))
     server_file = _server_file(config)
     structlog.contextvars.bind_contextvars(server=server_file.server)
     signals = _Signals()
