@@ -52,7 +52,7 @@ class Published:
 
 @dataclass
 class Farm:
-    """A farm in a folder, on loopback."""
+    """A farm in a folder, on loopback, with its servers' stores beside it."""
 
     folder: Path
     _corral: Path
@@ -64,11 +64,11 @@ class Farm:
     _servers: dict[str, Server] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, folder: Path, corral: Path, runner: Runner, programs: Programs) -> Farm:
-        """Prepare a farm in ``folder``; what an earlier demonstration left there is removed."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return cls(folder, corral, runner, programs, free_port())
+    def at(cls, home: Path, corral: Path, runner: Runner, programs: Programs) -> Farm:
+        """Prepare a farm and its stores in ``home``; what was left there is removed."""
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        return cls(home / "farm", corral, runner, programs, free_port())
 
     # what the command line does
 
@@ -83,7 +83,7 @@ class Farm:
         server = Server(name, free_port(), free_port())
         self._ask(
             *("server", "add", name),
-            *("--store", str(self.folder.parent / f"store-{name}")),
+            *("--store", str(self.folder.parent / name)),
             *("--listen", f"{_LOOPBACK}:{server.stream_port}"),
             *("--advertise", f"{advertised_host}:{server.stream_port}"),
             *("--chunks", f"{_LOOPBACK}:{server.chunk_port}"),

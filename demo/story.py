@@ -70,7 +70,7 @@ class Story:
         with self._step("golden image", "Build a small golden image from Debian packages") as step:
             images = self._images(step)
         farm = Farm.at(
-            self.wishes.build / "demo" / "farm", self.wishes.corral, self.runner, self.programs
+            self.wishes.build / "demo" / "home", self.wishes.corral, self.runner, self.programs
         )
         with self._step("import", "Import it as version 1") as step:
             farm.create()
@@ -99,7 +99,7 @@ class Story:
 
     def say_how_to_play(self, left: list[Program]) -> None:
         """With ``--keep``: what runs, how to look at it, how to end it."""
-        folder = self.wishes.build / "demo" / "farm"
+        folder = self.wishes.build / "demo" / "home" / "farm"
         self.display.fact("the farm is left running (--keep):")
         for program in left:
             self.display.fact(f"  {program.name}: process {program.pid}, log {program.log}")
