@@ -27,8 +27,9 @@ def require(*, guest: bool) -> None:
         for path, how in ((CLIENT, "make target"), (CORRAL, "make native"))
         if not path.is_file()
     ]
-    programs = ["qemu-system-x86_64", "busybox", "mmdebstrap", "mke2fs"] if guest else []
-    missing += [name for name in programs if shutil.which(name) is None]
+    programs = ["qemu-system-x86_64", "busybox", "mmdebstrap"] if guest else ["qemu-img"]
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    missing += [name for name in [*programs, "mke2fs"] if shutil.which(name, path=path) is None]
     if missing and os.environ.get("CI") == "true":
         pytest.fail(f"missing: {', '.join(missing)}")
     if missing:
@@ -39,6 +40,16 @@ def demo(build: Path, *options: str) -> list[str]:
     """Give the command line of a demonstration that keeps to ``build``."""
     where = ["--build", str(build), "--client", str(CLIENT), "--corral", str(CORRAL)]
     return [sys.executable, "-m", "demo", *where, *options]
+
+
+def make_disk(image: Path, *, noise_bytes: int, size_bytes: int) -> None:
+    """Make a file system with a file of noise, which does not compress, and holes around it."""
+    content = image.with_suffix(".content")
+    content.mkdir()
+    (content / "noise").write_bytes(os.urandom(noise_bytes))
+    with image.open("wb") as file:
+        file.truncate(size_bytes)
+    subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", content, image], check=True)
 
 
 def told(build: Path, *options: str) -> dict[str, Any]:
@@ -120,16 +131,13 @@ def test_a_guest_without_a_disk_outlives_its_server_and_comes_up_on_the_next_ver
 def test_a_given_image_is_read_back_right_through_the_loss_of_a_server(tmp_path: Path) -> None:
     require(guest=False)
     image = tmp_path / "given.raw"
-    # Half noise, which does not compress, and a hole behind it; not a multiple of a chunk.
-    noise = os.urandom(24 * MIB)
-    with image.open("wb") as file:
-        file.write(noise)
-        file.truncate(48 * MIB + 512)
+    make_disk(image, noise_bytes=24 * MIB, size_bytes=48 * MIB + 512)
+    before = image.read_bytes()
     result = told(tmp_path / "build", "--no-guest", "--image", str(image))
     hold_promises(result)
     assert result["guest"] is False
-    assert facts(result, "import")["zero_chunks"] >= 384
-    assert image.read_bytes()[: len(noise)] == noise
+    assert facts(result, "import")["zero_chunks"] > 200
+    assert image.read_bytes() == before
     assert processes_that_mention(tmp_path) == []
 
 
@@ -154,7 +162,7 @@ def test_an_image_that_is_not_there_fails_the_first_step_and_says_so(tmp_path: P
 def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
     require(guest=False)
     image = tmp_path / "given.raw"
-    image.write_bytes(os.urandom(8 * MIB))
+    make_disk(image, noise_bytes=4 * MIB, size_bytes=16 * MIB)
     with subprocess.Popen(
         demo(tmp_path / "build", "--no-guest", "--image", str(image)),
         cwd=ROOT,
