@@ -34,12 +34,13 @@ impl Failover {
         let Some(promised) = self.deadline else {
             return;
         };
-        if now.saturating_duration_since(promised) < self.settings.overslept {
+        let slept = now.saturating_duration_since(promised);
+        if slept < self.settings.overslept {
             return;
         }
         self.deadline = Some(now);
         for link in self.servers.iter_mut().filter_map(Server::link_mut) {
-            link.last_heard = link.last_heard.max(now);
+            link.grow_younger(slept, now);
         }
     }
 
@@ -269,7 +270,8 @@ impl Failover {
                 link.is_good() && link.connection != current.connection && !link.is_beaten()
             })
             .find(|(_, link)| {
-                let is_nearer = match (link.rtt.settled(), current.rtt.settled()) {
+                let is_nearer = match (link.round_trips.distance(), current.round_trips.distance())
+                {
                     (Some(there), Some(here)) => {
                         there + there / 3 + self.settings.rtt_margin < here
                     }

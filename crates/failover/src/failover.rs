@@ -255,7 +255,7 @@ impl Failover {
                 server: server.id,
                 state: server.state_name(),
                 is_current: self.current == Some(server.id),
-                rtt: server.link().and_then(|link| link.rtt.value()),
+                rtt: server.link().and_then(|link| link.round_trips.smoothed()),
                 late_after: server.link().map(|link| link.late_after(&self.settings)),
                 in_flight: server.link().map_or(0, |link| link.attempts.len()),
                 failures: server.failures,

@@ -55,29 +55,43 @@ impl Latencies {
     }
 }
 
-/// Round trip smoothed as TCP does it: an eighth of each new sample.
+/// Samples that a distance is judged by.
+const JUDGED_BY: usize = 4;
+
+/// Round trips of an idle connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SmoothedRtt {
-    value: Option<Duration>,
-    samples: u32,
+pub(crate) struct RoundTrips {
+    smoothed: Option<Duration>,
+    last: [Duration; JUDGED_BY],
+    seen: usize,
 }
 
-impl SmoothedRtt {
+impl RoundTrips {
     pub(crate) fn add(&mut self, sample: Duration) {
-        self.samples = self.samples.saturating_add(1);
-        self.value = Some(
-            self.value
+        if let Some(slot) = self.last.get_mut(self.seen % JUDGED_BY) {
+            *slot = sample;
+        }
+        self.seen = self.seen.wrapping_add(1);
+        // As TCP does it: an eighth of each new sample.
+        self.smoothed = Some(
+            self.smoothed
                 .map_or(sample, |old| old.mul_f64(0.875) + sample / 8),
         );
     }
 
-    pub(crate) fn value(self) -> Option<Duration> {
-        self.value
+    /// For people to see.
+    pub(crate) fn smoothed(&self) -> Option<Duration> {
+        self.smoothed
     }
 
-    /// The value once enough samples stand behind it to act on.
-    pub(crate) fn settled(self) -> Option<Duration> {
-        self.value.filter(|_| self.samples >= 4)
+    /// The distance, to act on: the least of the last four, because one lost packet makes a near server look far, and
+    /// nothing makes a far one look near.
+    pub(crate) fn distance(&self) -> Option<Duration> {
+        self.last
+            .iter()
+            .min()
+            .copied()
+            .filter(|_| self.seen >= JUDGED_BY)
     }
 }
 
@@ -94,6 +108,19 @@ mod tests {
         assert_eq!(latencies.high(), None);
         latencies.add(MS);
         assert_eq!(latencies.high(), Some(MS));
+    }
+
+    #[test]
+    fn one_lost_packet_makes_no_server_far() {
+        let mut trips = RoundTrips::default();
+        for sample in [1, 200, 1] {
+            trips.add(sample * MS);
+        }
+        assert_eq!(trips.distance(), None);
+        trips.add(200 * MS);
+        assert_eq!(trips.distance(), Some(MS));
+        (0..4).for_each(|_| trips.add(40 * MS));
+        assert_eq!(trips.distance(), Some(40 * MS));
     }
 
     #[test]

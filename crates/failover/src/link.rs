@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::action::{ConnectionId, Cookie, ReadId};
-use crate::latency::{Latencies, SmoothedRtt};
+use crate::latency::{Latencies, RoundTrips};
 use crate::settings::Settings;
 
 /// Hedges lost are worth this many usual answers …
@@ -58,7 +58,7 @@ pub(crate) struct Link {
     pub(crate) attempts: BTreeMap<Cookie, Attempt>,
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) next_heartbeat: Instant,
-    pub(crate) rtt: SmoothedRtt,
+    pub(crate) round_trips: RoundTrips,
     latencies: Latencies,
     beaten: u32,
 }
@@ -74,7 +74,7 @@ impl Link {
             attempts: BTreeMap::new(),
             heartbeat: None,
             next_heartbeat: now,
-            rtt: SmoothedRtt::default(),
+            round_trips: RoundTrips::default(),
             latencies: Latencies::new(),
             beaten: 0,
         }
@@ -119,6 +119,17 @@ impl Link {
         Some(asked.max(self.last_heard))
     }
 
+    /// Takes a time in which nobody was looking out of every age.
+    pub(crate) fn grow_younger(&mut self, slept: Duration, now: Instant) {
+        self.last_heard = self.last_heard.max(now);
+        for attempt in self.attempts.values_mut() {
+            attempt.sent_at += slept;
+        }
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.sent_at += slept;
+        }
+    }
+
     pub(crate) fn begin_heartbeat(&mut self, cookie: Cookie, now: Instant) {
         self.heartbeat = Some(Heartbeat {
             cookie,
@@ -131,7 +142,7 @@ impl Link {
     pub(crate) fn end_heartbeat(&mut self, now: Instant, settings: &Settings) {
         if let Some(heartbeat) = self.heartbeat.take() {
             if heartbeat.was_idle {
-                self.rtt
+                self.round_trips
                     .add(now.saturating_duration_since(heartbeat.sent_at));
             }
             self.next_heartbeat = heartbeat.sent_at + settings.heartbeat_every;
