@@ -111,7 +111,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|size| Measure::new(size * KIBIBYTE))
         .collect::<io::Result<Vec<_>>>()?;
     blocks(Path::new(first), &mut |block| {
-        measures.iter_mut().for_each(|measure| measure.first(block));
+        for measure in &mut measures {
+            measure.first(block);
+        }
         Ok(())
     })?;
     blocks(Path::new(second), &mut |block| {

@@ -125,26 +125,27 @@ fn an_export_that_does_not_exist_is_refused() {
     assert!(error.to_string().contains("refused"), "{error}");
 }
 
+/// Kills its server in the midst.
+struct Dying(NbdDisk, Option<Server>);
+impl DiskSource for Dying {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+    fn next_data(&mut self, from: u64) -> io::Result<Option<(u64, u64)>> {
+        self.0.next_data(from)
+    }
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        if offset > 0 {
+            self.1 = None;
+        }
+        self.0.read_at(offset, buffer)
+    }
+}
+
 #[test]
 fn a_server_that_dies_ends_the_import_with_the_place() {
     if !has_qemu() {
         return;
-    }
-    /// Kills its server in the midst.
-    struct Dying(NbdDisk, Option<Server>);
-    impl DiskSource for Dying {
-        fn size(&self) -> u64 {
-            self.0.size()
-        }
-        fn next_data(&mut self, from: u64) -> io::Result<Option<(u64, u64)>> {
-            self.0.next_data(from)
-        }
-        fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-            if offset > 0 {
-                self.1 = None;
-            }
-            self.0.read_at(offset, buffer)
-        }
     }
     let bench = Bench::new();
     let raw = bench.image(
