@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -39,6 +39,14 @@ pub(crate) fn pack_file(identity: [u8; 32]) -> PackFile {
     format!("{}{EXTENSION}", ChunkName::from_bytes(identity)).into()
 }
 
+/// A folder's time of change: (seconds, nanoseconds).
+type FolderTime = (i64, i64);
+
+fn folder_time(folder: &Path) -> Result<FolderTime, IoFailure> {
+    let found = std::fs::metadata(folder).map_err(|error| IoFailure::new("read", folder, error))?;
+    Ok((found.mtime(), found.mtime_nsec()))
+}
+
 /// Where an entry lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -65,6 +73,8 @@ struct State {
     /// By file name; `None` for one that cannot be read and is left to `verify` and `heal`.
     known: HashMap<PackFile, Option<u32>>,
     runs: Vec<Vec<Slot>>,
+    /// When the folder was changed last, as it said right before it was listed.
+    changed_at: Option<FolderTime>,
 }
 
 impl State {
@@ -160,12 +170,29 @@ impl Catalogue {
         }
     }
 
+    /// [`Catalogue::refresh`], unless nothing was published since the last one: cheap enough for every chunk that is not
+    /// found.
+    pub(crate) fn refresh_if_changed(&self) -> Result<(), IoFailure> {
+        let changed_at = folder_time(&self.folder)?;
+        let known = self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .changed_at;
+        if known == Some(changed_at) {
+            Ok(())
+        } else {
+            self.refresh()
+        }
+    }
+
     /// List the folder again: learn new packs, forget those that are gone.
     pub(crate) fn refresh(&self) -> Result<(), IoFailure> {
         let _one_at_a_time = self
             .refreshing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let changed_at = folder_time(&self.folder)?;
         let listed: Vec<PackFile> = file_names(&self.folder)?
             .into_iter()
             .filter(|name| is_pack(name))
@@ -212,6 +239,7 @@ impl Catalogue {
             self.close(file);
         }
         state.is_loaded = true;
+        state.changed_at = Some(changed_at);
         Ok(())
     }
 

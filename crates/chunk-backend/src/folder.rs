@@ -2,9 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chunk_store::RootHash;
+use uuid::Uuid;
 
 use crate::IoFailure;
 
@@ -80,6 +82,29 @@ pub(crate) fn file_names(folder: &Path) -> Result<Vec<String>, IoFailure> {
         Ok(names)
     };
     list().map_err(|error| IoFailure::new("list", folder, error))
+}
+
+/// Give `folder` a time of change that it never had, so that who knows the old one sees that there is something new. The
+/// kernel's own times are some milliseconds apart on many systems: two changes in one of them look like one.
+pub(crate) fn mark_changed(folder: &Path) {
+    use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
+    let mark = || -> io::Result<()> {
+        let opened = File::open(folder)?;
+        let (nanoseconds, _) = Uuid::new_v4().as_u64_pair();
+        let times = Timestamps {
+            last_access: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+            last_modification: Timespec {
+                tv_sec: opened.metadata()?.mtime(),
+                tv_nsec: (nanoseconds % 1_000_000_000).try_into().unwrap_or(0),
+            },
+        };
+        Ok(rustix::fs::futimens(&opened, &times)?)
+    };
+    // Only the folder's owner may. Then the kernel's times must do: a chunk may be found some milliseconds later.
+    _ = mark();
 }
 
 /// Make the names in `folder` durable.

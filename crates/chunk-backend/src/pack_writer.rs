@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::IoFailure;
 use crate::catalogue::{decode, is_pack, pack_file, read_entry};
-use crate::folder::{Folder, file_names, sync_folder};
+use crate::folder::{Folder, file_names, mark_changed, sync_folder};
 
 /// A pack is sealed at this many bytes.
 const SEAL_BYTES: u64 = 64 << 20;
@@ -175,6 +175,7 @@ impl PackWriter {
         for path in self.sealed.drain(..) {
             move_to_packs(&self.folder, &path)?;
         }
+        mark_changed(&self.folder.packs());
         sync_folder(&self.folder.packs())
     }
 }
@@ -226,6 +227,7 @@ pub(crate) fn salvage(folder: &Folder) -> Result<(), IoFailure> {
             Err(error) => return Err(IoFailure::new("open", &lock_path, error)),
         }
     }
+    mark_changed(&folder.packs());
     sync_folder(&folder.packs())
 }
 

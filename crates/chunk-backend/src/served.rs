@@ -302,7 +302,7 @@ impl ServedVersion {
             return Ok(());
         }
         // Another process may have brought packs since they were listed; once for all of them.
-        self.manifest.store().catalogue().refresh()?;
+        self.manifest.store().catalogue().refresh_if_changed()?;
         let mut still = Vec::new();
         for mut wanted in missing {
             if !self.obtain_from_packs(&mut wanted)? {

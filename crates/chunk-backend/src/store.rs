@@ -383,7 +383,7 @@ impl Store {
         match self.0.catalogue.read(name)? {
             found @ Found::Sound(..) => Ok(found),
             Found::Damaged | Found::Absent => {
-                self.0.catalogue.refresh()?;
+                self.0.catalogue.refresh_if_changed()?;
                 self.0.catalogue.read(name)
             }
         }
