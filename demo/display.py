@@ -74,5 +74,5 @@ class Display:
 
 
 def mebibytes(count: int) -> str:
-    """``3145728`` → ``3.0 MiB``."""
-    return f"{count / 2**20:,.1f} MiB"
+    """``3145728`` → ``3.0 MiB``; what is less than one is given in KiB."""
+    return f"{count / 2**20:,.1f} MiB" if count >= 2**20 else f"{count / 2**10:,.1f} KiB"

@@ -141,6 +141,17 @@ def test_a_given_image_is_read_back_right_through_the_loss_of_a_server(tmp_path:
     assert processes_that_mention(tmp_path) == []
 
 
+def test_a_guest_verifies_an_image_that_holds_no_system_in_its_initramfs(tmp_path: Path) -> None:
+    require(guest=True)
+    image = tmp_path / "given.raw"
+    make_disk(image, noise_bytes=8 * MIB, size_bytes=32 * MIB)
+    result = told(tmp_path / "build", "--image", str(image))
+    hold_promises(result)
+    assert result["guest"] is True
+    assert facts(result, "boot")["guest_version"] == "-"
+    assert processes_that_mention(tmp_path) == []
+
+
 def test_an_image_that_is_not_there_fails_the_first_step_and_says_so(tmp_path: Path) -> None:
     require(guest=False)
     missing = tmp_path / "missing.qcow2"
