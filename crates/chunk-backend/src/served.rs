@@ -3,37 +3,33 @@
 //! The file is a cache. What is in it, from an earlier run or from another version it was cloned from, counts for nothing
 //! until a chunk of it was read and has its name; what has not is put right from packs, or else from peers.
 
-use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::ops::{ControlFlow, Range};
+mod extents;
+mod flat_file;
+mod flight;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use chunk_store::{CHUNK_BYTES, CHUNK_SIZE, ChunkName, PAGE_NAMES, RootHash};
 
 use crate::catalogue::{Found, decode};
 use crate::disk::next_data;
 use crate::manifest::Manifest;
-use crate::pack_writer::WorkArea;
 use crate::ready::ReadyBits;
 use crate::{ChunkSource, IoFailure, Progress, ReadError, Store};
 
+use extents::ZeroBits;
+use flight::{Claim, Flights};
+
+pub use extents::Extent;
+
 /// Chunks that are made ready in one go: 4 MiB, so that long reads ask peers in few requests and use little memory.
 const GROUP_CHUNKS: u64 = 64;
-
-/// A run of the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    /// Where, in bytes.
-    pub offset: u64,
-    /// How many bytes.
-    pub length: u64,
-    /// True if it reads as zeros.
-    pub is_hole: bool,
-}
 
 /// What was counted since the version is served.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,32 +63,6 @@ struct Counters {
     shared_waits: AtomicU64,
 }
 
-/// Somebody is getting some chunks; the others wait here.
-#[derive(Debug, Default)]
-struct Flight {
-    result: Mutex<Option<Result<(), ReadError>>>,
-    landed: Condvar,
-}
-
-impl Flight {
-    fn land(&self, result: Result<(), ReadError>) {
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-        self.landed.notify_all();
-    }
-
-    fn wait(&self) -> Result<(), ReadError> {
-        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        let landed = self
-            .landed
-            .wait_while(result, |result| result.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
-        landed.clone().unwrap_or(Ok(()))
-    }
-}
-
-/// Which leaf of the manifest has which zero chunks: a bit for each of its 1,024 names.
-type ZeroBits = Box<[u64; PAGE_NAMES / 64]>;
-
 /// A version in service. Any thread may ask.
 #[derive(Debug)]
 pub struct ServedVersion {
@@ -101,7 +71,7 @@ pub struct ServedVersion {
     path: PathBuf,
     ready: ReadyBits,
     zeros: Box<[OnceLock<Option<ZeroBits>>]>,
-    flights: Mutex<HashMap<u64, Arc<Flight>>>,
+    flights: Flights,
     counters: Counters,
 }
 
@@ -121,21 +91,8 @@ impl ServedVersion {
         peers: Arc<dyn ChunkSource>,
     ) -> Result<Self, ReadError> {
         let manifest = Manifest::open(store, root, peers)?;
-        let size = manifest.image_size();
         let path = store.folder().flat(root);
-        let file = match open_flat(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create_flat(&manifest, &path)?,
-            Err(error) => return Err(IoFailure::new("open", &path, error).into()),
-        };
-        let set_size = || {
-            if file.metadata()?.len() == size {
-                Ok(())
-            } else {
-                file.set_len(size)
-            }
-        };
-        set_size().map_err(|error| IoFailure::new("set the size of", &path, error))?;
+        let file = flat_file::open(&manifest, &path)?;
         let chunks = manifest.record().chunks();
         let leaves = chunks.div_ceil(PAGE_NAMES as u64);
         Ok(Self {
@@ -144,7 +101,7 @@ impl ServedVersion {
             path,
             ready: ReadyBits::new(chunks),
             zeros: (0..leaves).map(|_| OnceLock::new()).collect(),
-            flights: Mutex::default(),
+            flights: Flights::default(),
             counters: Counters::default(),
         })
     }
@@ -225,57 +182,26 @@ impl ServedVersion {
     }
 
     fn make_group_ready(&self, chunks: Range<u64>) -> Result<(), ReadError> {
+        let is_ready = |index| self.ready.is_set(index);
         while !self.ready.are_set(chunks.clone()) {
-            let flight = Arc::new(Flight::default());
-            let mut claimed = Vec::new();
-            let mut other = None;
-            {
-                let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-                // A bit is set before its flight is taken out, so under this lock a chunk is ready, in flight, or free.
-                for index in chunks.clone().filter(|index| !self.ready.is_set(*index)) {
-                    if let Some(flight) = flights.get(&index) {
-                        other.get_or_insert_with(|| Arc::clone(flight));
-                    } else {
-                        flights.insert(index, Arc::clone(&flight));
-                        claimed.push(index);
+            match self.flights.claim(chunks.clone(), is_ready) {
+                Claim::Mine(indexes, landing) => {
+                    let result = self.obtain(&indexes);
+                    landing.land(&result);
+                    result?;
+                }
+                Claim::Others(flight) => {
+                    self.counters.shared_waits.fetch_add(1, Relaxed);
+                    let result = flight.wait();
+                    // It may have failed for a chunk that is not ours.
+                    if self.flights.is_any_free(chunks.clone(), is_ready) {
+                        result?;
                     }
                 }
-            }
-            if claimed.is_empty() {
-                let Some(other) = other else { continue };
-                self.counters.shared_waits.fetch_add(1, Relaxed);
-                let result = other.wait();
-                // The flight may have failed for a chunk that is not ours.
-                if !self.ready.are_set(chunks.clone()) {
-                    self.check_landed(&chunks, result)?;
-                }
-            } else {
-                let landing = Landing {
-                    version: self,
-                    flight: &flight,
-                    claimed: &claimed,
-                };
-                let result = self.obtain(&claimed);
-                landing.land(&result);
-                result?;
+                Claim::Nothing => {}
             }
         }
         Ok(())
-    }
-
-    /// After a flight of somebody else failed: go on if all that it had of ours is ready, else share its error.
-    fn check_landed(
-        &self,
-        chunks: &Range<u64>,
-        result: Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
-        let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_free = |index: &u64| !self.ready.is_set(*index) && !flights.contains_key(index);
-        if chunks.clone().any(|index| is_free(&index)) {
-            result
-        } else {
-            Ok(())
-        }
     }
 
     /// Make chunks ready that are this thread's to get: from the flat file, else from packs, else from peers.
@@ -413,73 +339,6 @@ impl ServedVersion {
         Ok(())
     }
 
-    /// Call `visit` with the runs of data and of zeros in a range, in order, neighbours of a kind merged. It looks only at
-    /// the manifest.
-    ///
-    /// # Errors
-    /// The range is not within the image, or a page of the manifest cannot be had.
-    pub fn extents(
-        &self,
-        offset: u64,
-        length: u64,
-        visit: &mut dyn FnMut(Extent) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
-        self.check_range(offset, length)?;
-        let end = offset + length;
-        let mut run: Option<Extent> = None;
-        for index in chunks_of(offset, length) {
-            let is_hole = self.is_zero(index)?;
-            let start = (index * CHUNK_BYTES).max(offset);
-            let length = ((index + 1) * CHUNK_BYTES).min(end) - start;
-            match &mut run {
-                Some(extent) if extent.is_hole == is_hole => extent.length += length,
-                _ => {
-                    if let Some(extent) = run.replace(Extent {
-                        offset: start,
-                        length,
-                        is_hole,
-                    }) && visit(extent).is_break()
-                    {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        if let Some(extent) = run {
-            // The last one: whether to go on is no longer a question.
-            _ = visit(extent);
-        }
-        Ok(())
-    }
-
-    fn is_zero(&self, index: u64) -> Result<bool, ReadError> {
-        let fan = PAGE_NAMES as u64;
-        let (leaf, within) = (index / fan, index % fan);
-        let Some(bits) = self.zero_bits(leaf)? else {
-            return Ok(true);
-        };
-        let word = usize::try_from(within / 64).unwrap_or(usize::MAX);
-        Ok(bits[word] & (1 << (within % 64)) != 0)
-    }
-
-    /// The zero chunks under a leaf; `None` if all are.
-    fn zero_bits(&self, leaf: u64) -> Result<Option<&ZeroBits>, ReadError> {
-        let slot = &self.zeros[usize::try_from(leaf).unwrap_or(usize::MAX)];
-        if let Some(bits) = slot.get() {
-            return Ok(bits.as_ref());
-        }
-        let bits = self.manifest.leaf(leaf)?.map(|page| {
-            let mut bits: ZeroBits = Box::new([0; PAGE_NAMES / 64]);
-            for (within, name) in page.names().enumerate() {
-                if name.is_zero() {
-                    bits[within / 64] |= 1 << (within % 64);
-                }
-            }
-            bits
-        });
-        Ok(slot.get_or_init(|| bits).as_ref())
-    }
-
     /// Make all of it ready, in the order of the image: for a thread of its own, at its leisure.
     ///
     /// # Errors
@@ -566,92 +425,4 @@ fn chunks_of(offset: u64, length: u64) -> Range<u64> {
         return 0..0;
     }
     offset / CHUNK_BYTES..offset.saturating_add(length).div_ceil(CHUNK_BYTES)
-}
-
-/// Ends a flight however the thread that flies it ends.
-struct Landing<'a> {
-    version: &'a ServedVersion,
-    flight: &'a Flight,
-    claimed: &'a [u64],
-}
-
-impl Landing<'_> {
-    fn land(self, result: &Result<(), ReadError>) {
-        self.take_out();
-        self.flight.land(result.clone());
-        std::mem::forget(self);
-    }
-
-    fn take_out(&self) {
-        let mut flights = self
-            .version
-            .flights
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for index in self.claimed {
-            flights.remove(index);
-        }
-    }
-}
-
-impl Drop for Landing<'_> {
-    fn drop(&mut self) {
-        // Only after a panic: those who wait look again and get the chunks themselves.
-        self.take_out();
-        self.flight.land(Ok(()));
-    }
-}
-
-fn open_flat(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
-}
-
-/// Make the flat file: a clone of the one that shares most with the version, where the file system can share; else all
-/// holes. It appears under its name when it is complete, because another process may serve from it at once.
-fn create_flat(manifest: &Manifest, path: &Path) -> Result<File, IoFailure> {
-    let store = manifest.store();
-    let area = WorkArea::create(store.folder())?;
-    let beside = area.file("flat");
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&beside);
-    let file = file.map_err(|error| IoFailure::new("create", &beside, error))?;
-    if let Some(parent) = nearest_flat(manifest) {
-        // Not possible on this file system, or not any more: the file is filled from packs instead.
-        _ = rustix::fs::ioctl_ficlone(&file, &parent);
-    }
-    file.set_len(manifest.image_size())
-        .map_err(|error| IoFailure::new("set the size of", &beside, error))?;
-    match fs::hard_link(&beside, path) {
-        Ok(()) => Ok(file),
-        // Another process was faster: its file is as good.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            open_flat(path).map_err(|error| IoFailure::new("open", path, error))
-        }
-        Err(error) => Err(IoFailure::new("create", path, error)),
-    }
-}
-
-/// The flat file of the version that differs least.
-fn nearest_flat(manifest: &Manifest) -> Option<File> {
-    let store = manifest.store();
-    let here: HashSet<RootHash> = store.versions().ok()?.into_iter().collect();
-    if !here.contains(&manifest.root()) {
-        // Its pages are with peers: looking for a parent would fetch all that differ before the first read.
-        return None;
-    }
-    let flats = crate::folder::Folder::roots_in(&store.folder().flats()).ok()?;
-    let candidates = flats
-        .into_iter()
-        .filter(|root| here.contains(root) && *root != manifest.root());
-    let changed = |root: RootHash| {
-        Some((
-            store.difference(root, manifest.root()).ok()?.changed_chunks,
-            root,
-        ))
-    };
-    let (_, nearest) = candidates.filter_map(changed).min()?;
-    File::open(store.folder().flat(nearest)).ok()
 }

@@ -334,15 +334,25 @@ impl Store {
         root: RootHash,
         peers: Arc<dyn ChunkSource>,
     ) -> Result<Arc<ServedVersion>, ReadError> {
-        let mut served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
-        served.retain(|_, version| version.strong_count() > 0);
-        if let Some(version) = served.get(&root).and_then(Weak::upgrade) {
+        if let Some(version) = self.served(root) {
             version.set_peers(peers);
             return Ok(version);
         }
-        let version = Arc::new(ServedVersion::open(self, root, peers)?);
+        // Without the lock: a peer may take its time to give the root record, and other versions are served meanwhile.
+        let version = Arc::new(ServedVersion::open(self, root, Arc::clone(&peers))?);
+        let mut served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.retain(|_, version| version.strong_count() > 0);
+        if let Some(faster) = served.get(&root).and_then(Weak::upgrade) {
+            faster.set_peers(peers);
+            return Ok(faster);
+        }
         served.insert(root, Arc::downgrade(&version));
         Ok(version)
+    }
+
+    fn served(&self, root: RootHash) -> Option<Arc<ServedVersion>> {
+        let served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.get(&root).and_then(Weak::upgrade)
     }
 
     /// Forget a version: its manifest and its flat file. Who reads it at the moment keeps the open file. Its chunks stay

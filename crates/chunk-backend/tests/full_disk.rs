@@ -4,7 +4,6 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "a test may panic, and says why it was skipped"
 )]
 
@@ -12,50 +11,14 @@ mod support;
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 
 use chunk_backend::{ImportError, NoPeers, Progress, RawFile, ReadError, ReplicateError, Store};
 use chunk_store::CHUNK_BYTES;
-use support::{Bench, FARM, files, import, packs, read_all};
+use support::{Bench, FARM, Mounted, files, import, packs, read_all};
 
 const MEBIBYTE: u64 = 1 << 20;
-
-/// A small file system in memory, gone at the end.
-struct Small(PathBuf);
-
-impl Small {
-    /// `None`, with the reason printed, where it cannot be mounted.
-    fn mount(path: PathBuf, bytes: u64) -> Option<Self> {
-        fs::create_dir(&path).unwrap();
-        let options = format!("size={bytes}");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(&path)
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(path)),
-            Ok(output) => {
-                eprintln!(
-                    "skipped: cannot mount a tmpfs: {}",
-                    String::from_utf8_lossy(&output.stderr).trim()
-                );
-                None
-            }
-            Err(error) => {
-                eprintln!("skipped: cannot run mount: {error}");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        _ = Command::new("umount").arg(&self.0).output();
-    }
-}
 
 fn noise(path: &Path, mebibytes: u64, seed: &[u8]) {
     let mut file = fs::File::create(path).unwrap();
@@ -74,11 +37,11 @@ fn try_import(store: &Store, image: &Path) -> Result<chunk_backend::Imported, Im
 #[test]
 fn a_full_store_publishes_nothing_and_says_how_much_is_missing() {
     let bench = Bench::new();
-    let Some(small) = Small::mount(bench.path("small"), 40 * MEBIBYTE) else {
+    let Some(small) = Mounted::tmpfs(bench.path("small"), 40 * MEBIBYTE) else {
         return;
     };
-    let store = Store::create(&small.0.join("store"), FARM).unwrap();
-    let filler = small.0.join("filler");
+    let store = Store::create(&small.path.join("store"), FARM).unwrap();
+    let filler = small.path.join("filler");
     noise(&filler, 25, b"filler");
     let image = bench.path("image");
     noise(&image, 30, b"image");
@@ -123,10 +86,10 @@ fn a_full_store_publishes_nothing_and_says_how_much_is_missing() {
 #[test]
 fn more_data_than_the_whole_store_is_refused_before_anything_is_written() {
     let bench = Bench::new();
-    let Some(small) = Small::mount(bench.path("small"), 8 * MEBIBYTE) else {
+    let Some(small) = Mounted::tmpfs(bench.path("small"), 8 * MEBIBYTE) else {
         return;
     };
-    let store = Store::create(&small.0.join("store"), FARM).unwrap();
+    let store = Store::create(&small.path.join("store"), FARM).unwrap();
     let image = bench.path("image");
     noise(&image, 9, b"image");
     let error = try_import(&store, &image).unwrap_err();
@@ -149,15 +112,15 @@ fn more_data_than_the_whole_store_is_refused_before_anything_is_written() {
 #[test]
 fn a_full_replica_keeps_the_packs_that_are_complete_and_goes_on_when_there_is_space() {
     let bench = Bench::new();
-    let Some(small) = Small::mount(bench.path("small"), 100 * MEBIBYTE) else {
+    let Some(small) = Mounted::tmpfs(bench.path("small"), 100 * MEBIBYTE) else {
         return;
     };
     let from = bench.store("from");
     let image = bench.path("image");
     noise(&image, 90, b"image");
     let root = import(&from, &image).root;
-    let store = Store::create(&small.0.join("store"), FARM).unwrap();
-    let filler = small.0.join("filler");
+    let store = Store::create(&small.path.join("store"), FARM).unwrap();
+    let filler = small.path.join("filler");
     noise(&filler, 20, b"filler");
     let error = store.replicate(root, &from, &Progress::new()).unwrap_err();
     assert!(matches!(error, ReplicateError::NoSpace(_)), "{error}");

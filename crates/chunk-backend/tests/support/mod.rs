@@ -4,12 +4,14 @@
     unreachable_pub,
     missing_docs,
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "each test file uses its part, and a test may panic"
 )]
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 
 use chunk_backend::{ChunkSource, FarmId, FetchError, Imported, Progress, RawFile, Store};
@@ -196,4 +198,55 @@ impl ChunkSource for DamagingPeer {
 
 pub fn allocated_bytes(file: &File) -> u64 {
     std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512
+}
+
+/// A small file system of its own, unmounted at the end.
+pub struct Mounted {
+    pub path: PathBuf,
+}
+
+impl Mounted {
+    /// In memory. `None`, with the reason printed, where it cannot be mounted.
+    pub fn tmpfs(path: PathBuf, bytes: u64) -> Option<Self> {
+        Self::mount(
+            path,
+            &["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"],
+        )
+    }
+
+    /// One that can share blocks between files, in the file `device`. `None`, with the reason printed, where that cannot be.
+    pub fn btrfs(path: PathBuf, device: &Path, bytes: u64) -> Option<Self> {
+        File::create(device).unwrap().set_len(bytes).unwrap();
+        let device = device.to_str().unwrap();
+        run_or_skip(Command::new("mkfs.btrfs").args(["--quiet", device]))?;
+        Self::mount(path, &["-o", "loop", device])
+    }
+
+    fn mount(path: PathBuf, arguments: &[&str]) -> Option<Self> {
+        std::fs::create_dir(&path).unwrap();
+        run_or_skip(Command::new("mount").args(arguments).arg(&path))?;
+        Some(Self { path })
+    }
+}
+
+fn run_or_skip(command: &mut Command) -> Option<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match command.output() {
+        Ok(output) if output.status.success() => Some(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            eprintln!("skipped: {program} failed: {}", said.trim());
+            None
+        }
+        Err(error) => {
+            eprintln!("skipped: cannot run {program}: {error}");
+            None
+        }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        _ = Command::new("umount").arg(&self.path).output();
+    }
 }
