@@ -46,7 +46,7 @@ native: env ## build the Rust data plane into the Python environment
 target: system ## build the failover client
 	@RUSTFLAGS="-C target-feature=+crt-static" cargo build --quiet --locked --release --package corral-target --target $(TARGET_TRIPLE)
 	mkdir -p build
-	install -m 755 $(CARGO_TARGET_DIR)/$(TARGET_TRIPLE)/release/corral-target build/corral-target
+	install -s -m 755 $(CARGO_TARGET_DIR)/$(TARGET_TRIPLE)/release/corral-target build/corral-target
 
 demo: setup ## a golden image, two servers, a guest in QEMU, one server killed: the main job in one terminal
 	@$(BIN)/python -m demo $(DEMO_ARGS)
