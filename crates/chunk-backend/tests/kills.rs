@@ -24,17 +24,20 @@ const IMAGE_BYTES: u64 = 80 * MEBIBYTE;
 /// When the child dies.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
-    /// At a read of the source: (after so many reads).
+    /// At a read of the source, after so many reads.
     Read(u64),
-    /// As soon as a file is seen whose path contains this.
+    /// At a read of the source, after so many reads and once a file is there whose path contains this.
+    ReadAndSeen(u64, &'static str),
+    /// As soon as a file is seen whose path contains this. It may be seen too late: then the child ends well.
     Seen(&'static str),
 }
 
 impl Moment {
     fn text(self) -> String {
         match self {
-            Self::Read(count) => format!("read {count}"),
-            Self::Seen(text) => format!("seen {text}"),
+            Self::Read(count) => format!("{count} "),
+            Self::ReadAndSeen(count, text) => format!("{count} {text}"),
+            Self::Seen(text) => format!("never {text}"),
         }
     }
 }
@@ -46,12 +49,14 @@ fn die() -> ! {
 }
 
 /// A raw file that kills the process at a read.
-struct Deadly {
+struct Deadly<'a> {
     file: RawFile,
     left: u64,
+    store: &'a Path,
+    seen: &'a str,
 }
 
-impl DiskSource for Deadly {
+impl DiskSource for Deadly<'_> {
     fn size(&self) -> u64 {
         self.file.size()
     }
@@ -62,6 +67,10 @@ impl DiskSource for Deadly {
 
     fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         if self.left == 0 {
+            // The writer works on what was read so far, so that the file comes.
+            while !exists_below(self.store, self.store, self.seen) {
+                thread::yield_now();
+            }
             die();
         }
         self.left -= 1;
@@ -91,18 +100,15 @@ fn child() {
     let source = PathBuf::from(std::env::var("CORRAL_TEST_SOURCE").unwrap());
     let moment = std::env::var("CORRAL_TEST_MOMENT").unwrap();
     let done = AtomicBool::new(false);
+    let path = store.path().to_owned();
     thread::scope(|scope| {
-        let (kind, argument) = moment.split_once(' ').unwrap();
-        let reads = if kind == "read" {
-            argument.parse().unwrap()
-        } else {
-            u64::MAX
-        };
-        if kind == "seen" {
-            let (path, done) = (store.path().to_owned(), &done);
+        let (reads, seen) = moment.split_once(' ').unwrap();
+        let reads = reads.parse().ok();
+        if reads.is_none() {
+            let (path, done) = (&path, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    if exists_below(&path, &path, argument) {
+                    if exists_below(path, path, seen) {
                         die();
                     }
                 }
@@ -114,7 +120,12 @@ fn child() {
             store.replicate(root, &from, &Progress::new()).unwrap();
         } else {
             let file = RawFile::open(&source).unwrap();
-            let mut source = Deadly { file, left: reads };
+            let mut source = Deadly {
+                file,
+                left: reads.unwrap_or(u64::MAX),
+                store: &path,
+                seen,
+            };
             store.import(&mut source, &Progress::new()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
@@ -168,8 +179,8 @@ fn a_killed_import_leaves_no_damage_and_the_next_one_goes_on() {
         Moment::Read(1),
         Moment::Read(30),
         Moment::Read(79),
-        Moment::Seen(".part"),
-        Moment::Seen("2.part"),
+        Moment::ReadAndSeen(2, ".part"),
+        Moment::ReadAndSeen(79, "2.part"),
         Moment::Seen("packs/"),
         Moment::Seen("/root"),
         Moment::Seen("manifests/"),
@@ -177,16 +188,13 @@ fn a_killed_import_leaves_no_damage_and_the_next_one_goes_on() {
     for moment in moments {
         let store = bench.store("store");
         let killed = was_killed(run_child(&store, &image, moment, None));
-        // The watcher of files may be too late for the last moments; the process then ended well, and must have published.
-        let may_end_well = matches!(moment, Moment::Seen("/root" | "manifests/" | "packs/"));
-        assert!(killed || (may_end_well && store.holds(root)), "{moment:?}");
+        let may_end_well = matches!(moment, Moment::Seen(_)) && store.holds(root);
+        assert!(killed || may_end_well, "{moment:?}");
         check_after_kill(store.path(), root);
         let imported = import(&store, &image);
         assert_eq!(imported.root, root);
-        if matches!(
-            moment,
-            Moment::Read(79) | Moment::Seen("2.part" | "packs/" | "/root")
-        ) {
+        let had_whole_pack = matches!(moment, Moment::ReadAndSeen(79, _) | Moment::Seen(_));
+        if had_whole_pack {
             let message = format!(
                 "{moment:?}: a whole pack was salvaged, but {} were new",
                 imported.new_chunks
