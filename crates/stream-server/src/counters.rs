@@ -14,7 +14,7 @@ const BUCKETS: usize = LATENCY_BUCKETS_MICROSECONDS.len() + 1;
 
 /// Why a client did not get its export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginRefusal {
+pub(crate) enum LoginRefusal {
     /// No export of that name, or not with that root.
     UnknownExport,
     /// No ticket where one is needed.

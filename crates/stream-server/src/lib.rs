@@ -30,7 +30,7 @@ mod socket;
 mod ticket;
 mod transmission;
 
-pub use counters::{Counters, LATENCY_BUCKETS_MICROSECONDS, LoginRefusal};
+pub use counters::{Counters, LATENCY_BUCKETS_MICROSECONDS};
 pub use export::{Export, Version, VersionError};
 pub use server::{ServeStoreError, StartError, StreamServer};
 pub use session::SessionView;

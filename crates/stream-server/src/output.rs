@@ -40,7 +40,9 @@ impl Output {
 
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         let length = bytes.len();
-        if let Some(place) = self.room().get_mut(..length) {
+        let place = self.room().get_mut(..length);
+        debug_assert!(place.is_some(), "`has_room` is asked before each reply");
+        if let Some(place) = place {
             place.copy_from_slice(bytes);
             self.commit(length);
         }

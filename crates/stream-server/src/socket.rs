@@ -96,6 +96,9 @@ impl Socket {
     }
 
     /// Sends what the socket takes of a range of `file`, without copying it through this process.
+    ///
+    /// Unlike [`Socket::send`] this cannot keep the kernel from raising SIGPIPE when the peer is gone: the process must ignore
+    /// that signal, as Rust's and Python's do from their start.
     pub(crate) fn send_file(&self, file: &File, offset: u64, length: usize) -> io::Result<usize> {
         self.attempt(Interest::WRITABLE, length, |socket| {
             let mut offset = offset;

@@ -159,7 +159,16 @@ pub(crate) fn farm_key() -> SigningKey {
 
 /// A ticket for streaming `root` as device 9.
 pub(crate) fn ticket(key: &SigningKey, root: RootHash, expires_at: u64) -> String {
-    let mut bytes = vec![1, 1];
+    signed(key, 1, root, expires_at)
+}
+
+/// A ticket for fetching chunks, good for ever.
+pub(crate) fn replication_ticket(key: &SigningKey) -> String {
+    signed(key, 2, RootHash::from_bytes([0; 32]), u64::MAX)
+}
+
+fn signed(key: &SigningKey, purpose: u8, root: RootHash, expires_at: u64) -> String {
+    let mut bytes = vec![1, purpose];
     bytes.extend_from_slice(root.as_bytes());
     bytes.extend_from_slice(&expires_at.to_le_bytes());
     bytes.extend_from_slice(&[9; 16]);
