@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.servers import CEILING, CORRAL
+from bench.servers import CORRAL, DOES_NOTHING
 
 BEGIN = "<!-- written by `make bench`: begin -->"
 END = "<!-- written by `make bench`: end -->"
@@ -24,6 +24,7 @@ def write_page(page: Path, result: dict[str, Any]) -> None:
 def tables(result: dict[str, Any]) -> Iterator[str]:
     """Every line that is written, in order."""
     facts, settings = result["facts"], result["settings"]
+    every_work = {**result["work"], **result["also"]}
     yield (
         f"Measured {facts['measured_at'][:10]} at commit `{facts['versions']['commit']}`: "
         f"{facts['cores']} cores of {facts['processor']}, {facts['system']}, "
@@ -40,9 +41,9 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "Median, and in brackets the quartiles:"
     yield ""
-    yield "| work | over | Corral | nbdkit | qemu-nbd | client ceiling | ratio |"
+    yield "| work | over | Corral | nbdkit | qemu-nbd | nbdkit null | ratio |"
     yield "|---|---|---|---|---|---|---|"
-    for name, told in result["work"].items():
+    for name, told in every_work.items():
         for transport, one in told["transports"].items():
             cells = [_speed(one["servers"].get(server)) for server in _COLUMNS]
             ratio = f"{one['ratio_to_best_peer']:.2f}"
@@ -50,9 +51,9 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "What the server's process paid in CPU time (user and system, without the client's):"
     yield ""
-    yield "| work | over | Corral | nbdkit | qemu-nbd | nbdkit-null | ratio |"
+    yield "| work | over | Corral | nbdkit | qemu-nbd | nbdkit null | ratio |"
     yield "|---|---|---|---|---|---|---|"
-    for name, told in result["work"].items():
+    for name, told in every_work.items():
         if told["cpu_unit"] is None:
             continue
         for transport, one in told["transports"].items():
@@ -72,7 +73,7 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             )
 
 
-_COLUMNS = (CORRAL, "nbdkit", "qemu-nbd", CEILING)
+_COLUMNS = (CORRAL, "nbdkit", "qemu-nbd", DOES_NOTHING)
 
 
 def _speed(told: dict[str, Any] | None) -> str:

@@ -88,10 +88,12 @@ def best_qemu_nbd(
     return candidates[best], {aio: score / scores[best] for aio, score in scores.items()}
 
 
-def compare_generators(ceiling: Candidate, load: LoadGenerator) -> dict[str, float]:
+def compare_generators(idle_server: Candidate, load: LoadGenerator) -> dict[str, float]:
     """IO/s that each load generator gets out of a server that does no work, on the busiest work."""
-    with ceiling.start(Transport.UNIX) as server:
-        told = load.run(server.endpoint, _BUSY_CONNECTIONS, _BUSY_DEPTH, stamped=False)
+    with idle_server.start(Transport.UNIX) as server:
+        told = load.run(
+            server.endpoint, _BUSY_CONNECTIONS, _BUSY_DEPTH, stamped=False, batched=True
+        )
         return {
             "nbd-load": told["requests"] / told["seconds"],
             "fio": fio_random_read(server.endpoint, _BUSY_CONNECTIONS, _BUSY_DEPTH, load.seconds),

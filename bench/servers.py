@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.process import Endpoint, Running, Transport, reporting, socket_activated
 
 CORRAL = "corral"
-CEILING = "nbdkit-null"
+DOES_NOTHING = "nbdkit-null"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def nbdkit_null(size_bytes: int, folder: Path) -> Candidate:
     command = [
         "nbdkit", "--foreground", "--readonly", "--filter=noextents", "null", str(size_bytes),
     ]  # fmt: skip
-    return _activated(CEILING, command, folder)
+    return _activated(DOES_NOTHING, command, folder)
 
 
 def qemu_nbd(image: Path, folder: Path, *, aio: str) -> Candidate:

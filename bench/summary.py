@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.servers import CEILING, CORRAL
+from bench.servers import CORRAL, DOES_NOTHING
 from bench.work import Sample, Work
 
 Samples = Mapping[str, Sequence[Sample]]
@@ -54,7 +54,7 @@ def summarise(work: Work, by_transport: Mapping[str, Samples]) -> dict[str, Any]
 
 def _one_transport(work: Work, samples: Samples) -> dict[str, Any]:
     servers = {name: _one_server(runs) for name, runs in samples.items()}
-    peers = [name for name in samples if name not in {CORRAL, CEILING}]
+    peers = [name for name in samples if name not in {CORRAL, DOES_NOTHING}]
     choose = max if work.higher_is_better else min
     best = choose(peers, key=lambda name: servers[name]["median"])
     told: dict[str, Any] = {

@@ -13,7 +13,7 @@ from socket import socket
 
 from bench.image import MEBIBYTE
 from bench.process import Endpoint, MeasurementError, Running, Transport
-from bench.servers import CEILING
+from bench.servers import DOES_NOTHING
 
 IDLE_CONNECTIONS = 500
 _GIBIBYTE = 1024 * MEBIBYTE
@@ -65,12 +65,24 @@ def sequential_read(size_bytes: int, connections: int) -> Work:
     )  # fmt: skip
 
 
-def random_read(load: "LoadGenerator", connections: int, depth: int) -> Work:
-    """Read 4 KiB at random addresses, with ``depth`` requests in flight on each connection."""
+def random_read(
+    load: "LoadGenerator", connections: int, depth: int, *, batched: bool = True
+) -> Work:
+    """Read 4 KiB at random addresses, with ``depth`` requests in flight on each connection.
+
+    ``batched`` requests are sent with one write when they become possible together; it is what lets
+    the client keep up. Others have a write each.
+    """
 
     def measure(server: Running) -> Sample:
         cpu = server.cpu_seconds()
-        told = load.run(server.endpoint, connections, depth, stamped=server.name != CEILING)
+        told = load.run(
+            server.endpoint,
+            connections,
+            depth,
+            stamped=server.name != DOES_NOTHING,
+            batched=batched,
+        )
         cpu = server.cpu_seconds() - cpu
         return Sample(
             told["requests"] / told["seconds"],
@@ -80,8 +92,9 @@ def random_read(load: "LoadGenerator", connections: int, depth: int) -> Work:
         )
 
     return Work(
-        f"rand4k_qd{depth}_{connections}conn",
-        f"random 4 KiB, depth {depth}, {_count(connections)}",
+        f"rand4k_qd{depth}_{connections}conn" + ("" if batched else "_single"),
+        f"random 4 KiB, depth {depth}, {_count(connections)}"
+        + ("" if batched else ", a write for each request"),
         "IO/s", "CPU µs/IO", higher_is_better=True, measure=measure,
     )  # fmt: skip
 
@@ -114,14 +127,15 @@ class LoadGenerator:
     seconds: float
 
     def run(
-        self, endpoint: Endpoint, connections: int, depth: int, *, stamped: bool
+        self, endpoint: Endpoint, connections: int, depth: int, *, stamped: bool, batched: bool
     ) -> dict[str, float]:
         """Put the load on a server and return what the generator saw."""
         kind = "unix" if endpoint.transport is Transport.UNIX else "tcp"
         check = "stamped" if stamped else "unchecked"
+        writes = "batched" if batched else "single"
         command = [
             str(self.program), kind, endpoint.address, endpoint.export, str(connections),
-            str(depth), str(self.seconds), "batched", check, "structured",
+            str(depth), str(self.seconds), writes, check, "structured",
         ]  # fmt: skip
         finished = subprocess.run(command, check=True, stdout=subprocess.PIPE)
         told: dict[str, float] = json.loads(finished.stdout)

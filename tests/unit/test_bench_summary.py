@@ -129,5 +129,6 @@ def result() -> dict[str, Any]:
         "settings": {"rounds": 1, "image_bytes": 2**30},
         "took_seconds": 60.0,
         "work": {"speed": summarise(SPEED, {"unix": servers, "tcp": servers})},
+        "also": {"slow": summarise(SPEED, {"unix": servers, "tcp": servers})},
         "store": {"store_import": {"corral": tool}},
     }
