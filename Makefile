@@ -12,7 +12,7 @@ export HYPOTHESIS_PROFILE ?= dev
 TARGET_TRIPLE := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON_ROOMS := src tests tools demo bench
+PYTHON_ROOMS := src tests tools demo bench crates/native/python
 FUZZ_SECONDS ?= 30
 DEMO_ARGS ?=
 

@@ -48,12 +48,12 @@ fn said(handshake: &mut Handshake, bytes: &[u8]) -> Vec<u8> {
     output
 }
 
-fn open_data(export: &str, informations: &[u16]) -> Vec<u8> {
+fn open_data(export: &str, kinds: &[u16]) -> Vec<u8> {
     let mut data = u32::try_from(export.len()).unwrap().to_be_bytes().to_vec();
     data.extend_from_slice(export.as_bytes());
-    data.extend_from_slice(&u16::try_from(informations.len()).unwrap().to_be_bytes());
+    data.extend_from_slice(&u16::try_from(kinds.len()).unwrap().to_be_bytes());
     data.extend(
-        informations
+        kinds
             .iter()
             .flat_map(|information| information.to_be_bytes()),
     );

@@ -3,4 +3,4 @@
 from corral_native import _native
 from corral_native._native import *  # noqa: F403 - the compiled module says what it has
 
-__all__ = _native.__all__  # noqa: PLE0605 - a list, made when the module is compiled
+__all__ = _native.__all__

@@ -1,4 +1,7 @@
-"""Corral's data plane: chunk stores and the stream server. Everything that may take long lets other threads run."""
+"""Corral's data plane: chunk stores and the stream server.
+
+Everything that may take long lets other threads run.
+"""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -278,6 +281,6 @@ class StreamServer:
     def sessions(self) -> list[Session]: ...
     def counters(self) -> dict[str, int]: ...
     def latency(self) -> list[tuple[float, int]]:
-        """Pairs of an upper bound in seconds (the last is infinite) and the requests that took no longer."""
+        """Pairs of an upper bound in seconds (the last is infinite) and the requests up to it."""
     def stop(self) -> None:
         """Answer what was asked, then end every session. Called again, it does nothing."""
