@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import facts, store
+from bench.disturbance import TOLERATED_SHARE, Patience
 from bench.image import make_image
 from bench.page import write_page
 from bench.run import best_qemu_nbd, compare_generators, measure_fresh, measure_running
@@ -57,8 +58,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             random_read(load, 8, 64),
         ]
         also = [random_read(load, 1, 64, batched=False), random_read(load, 8, 64, batched=False)]
+        patience = Patience(arguments.patience)
         collected = [
-            *measure_running([*works, *also], [*candidates, idle_server], arguments.rounds),
+            *measure_running(
+                [*works, *also], [*candidates, idle_server], arguments.rounds, patience
+            ),
             measure_fresh(idle_memory(), candidates, arguments.rounds),
         ]
     summaries = {one.work.name: summarise(one.work, one.samples) for one in collected}
@@ -72,6 +76,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             "image_bytes": size,
             "servers": {one.name: one.settings for one in [*candidates, idle_server]},
             "qemu_nbd_aio_scores": aio_scores,
+            "patience_seconds": arguments.patience,
+            "tolerated_disturbance": TOLERATED_SHARE,
         },
         "machine_load": {"before": before, "after": facts.load()},
         "generators_against_nbdkit_null": generators,
@@ -89,9 +95,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often each server is measured (5)")
     parser.add_argument("--seconds", type=float, help="length of each random read (1.0)")
     parser.add_argument("--image-mib", type=int, help="size of the image in MiB (1024)")
+    parser.add_argument(
+        "--patience", type=float, help="seconds for measuring again what others disturbed (90)"
+    )
     arguments = parser.parse_args()
-    defaults = (1, 0.3, 64) if arguments.quick else (5, 1.0, 1024)
-    for name, default in zip(("rounds", "seconds", "image_mib"), defaults, strict=True):
+    names = ("rounds", "seconds", "image_mib", "patience")
+    defaults = (1, 0.3, 64, 0) if arguments.quick else (5, 1.0, 1024, 90)
+    for name, default in zip(names, defaults, strict=True):
         if getattr(arguments, name) is None:
             setattr(arguments, name, default)
     return arguments

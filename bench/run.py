@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from bench.disturbance import Patience
 from bench.process import Running, Transport
 from bench.servers import Candidate, qemu_nbd
 from bench.work import LoadGenerator, Sample, Work, fio_random_read, random_read, sequential_read
@@ -29,7 +30,7 @@ class Collected:
 
 
 def measure_running(
-    works: Sequence[Work], candidates: Sequence[Candidate], rounds: int
+    works: Sequence[Work], candidates: Sequence[Candidate], rounds: int, patience: Patience
 ) -> list[Collected]:
     """Measure servers that all run side by side, one of them at work at a time.
 
@@ -47,7 +48,7 @@ def measure_running(
                 _tell(f"{transport}, round {number + 1} of {rounds}")
                 for kept in collected:
                     for server in turned(servers, number):
-                        kept.add(server, kept.work.measure(server))
+                        kept.add(server, patience.measure(kept.work, server))
     return collected
 
 

@@ -85,6 +85,7 @@ def _one_server(runs: Sequence[Sample]) -> dict[str, Any]:
         ("p50_us", [run.p50_us for run in runs]),
         ("p99_us", [run.p99_us for run in runs]),
         ("threads", [run.threads for run in runs]),
+        ("disturbance", [run.disturbance for run in runs]),
     ):
         known = [value for value in values if value is not None]
         if known:

@@ -30,6 +30,8 @@ class Sample:
     p50_us: float | None = None
     p99_us: float | None = None
     threads: int | None = None
+    disturbance: float = 0.0
+    """Share of the machine that processes took which had no part in it."""
 
 
 @dataclass(frozen=True)

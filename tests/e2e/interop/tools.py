@@ -15,6 +15,8 @@ import pytest
 Handle = Any
 """A connection of libnbd, which has no type stubs."""
 
+# mke2fs is where only administrators look.
+_PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 # Debian keeps its Python packages where a virtual environment does not look.
 _DEBIAN_PACKAGES = Path("/usr/lib/python3/dist-packages")
 
@@ -29,6 +31,7 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
         text=True,
         check=False,
         timeout=120,
+        env={**os.environ, "PATH": _PATH},
     )
     if check and done.returncode != 0:
         pytest.fail(
@@ -39,7 +42,7 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
 
 def require(tool: str) -> None:
     """Skip this test, or fail it in CI, when ``tool`` is not installed."""
-    if shutil.which(tool) is None:
+    if shutil.which(tool, path=_PATH) is None:
         _missing(f"{tool} is not installed; tools/install_system_packages installs it")
 
 
