@@ -96,11 +96,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="length of each random read (1.0)")
     parser.add_argument("--image-mib", type=int, help="size of the image in MiB (1024)")
     parser.add_argument(
-        "--patience", type=float, help="seconds for measuring again what others disturbed (90)"
+        "--patience", type=float, help="seconds for measuring again what others disturbed (60)"
     )
     arguments = parser.parse_args()
     names = ("rounds", "seconds", "image_mib", "patience")
-    defaults = (1, 0.3, 64, 0) if arguments.quick else (5, 1.0, 1024, 90)
+    defaults = (1, 0.3, 64, 0) if arguments.quick else (5, 1.0, 1024, 60)
     for name, default in zip(names, defaults, strict=True):
         if getattr(arguments, name) is None:
             setattr(arguments, name, default)
