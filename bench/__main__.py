@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import facts, store
+from bench import facts, first_read, store
 from bench.disturbance import TOLERATED_SHARE, Patience
 from bench.image import make_image
 from bench.page import write_page
@@ -46,6 +46,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="run-", dir=BUILD) as name:
         folder = Path(name)
         stored = store.measure(image, folder)
+        first = first_read.measure(stored.path, store.FARM, stored.root, folder)
         idle_server = nbdkit_null(size, folder)
         generators = compare_generators(idle_server, load)
         qemu, aio_scores = best_qemu_nbd(image, folder, load)
@@ -63,7 +64,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             *measure_running(
                 [*works, *also], [*candidates, idle_server], arguments.rounds, patience
             ),
-            measure_fresh(idle_memory(), candidates, arguments.rounds),
+            measure_fresh(idle_memory(arguments.idle_connections), candidates, arguments.rounds),
         ]
     summaries = {one.work.name: summarise(one.work, one.samples) for one in collected}
     also_names = [work.name for work in also]
@@ -83,6 +84,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "generators_against_nbdkit_null": generators,
         "work": {name: told for name, told in summaries.items() if name not in also_names},
         "also": {name: summaries[name] for name in also_names},
+        "first_read": first,
         "store": stored.figures,
     }
 
@@ -98,9 +100,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--patience", type=float, help="seconds for measuring again what others disturbed (60)"
     )
+    parser.add_argument("--idle-connections", type=int, help="how many are held idle (500)")
     arguments = parser.parse_args()
-    names = ("rounds", "seconds", "image_mib", "patience")
-    defaults = (1, 0.3, 64, 0) if arguments.quick else (5, 1.0, 1024, 60)
+    names = ("rounds", "seconds", "image_mib", "patience", "idle_connections")
+    defaults = (1, 0.3, 64, 0, 50) if arguments.quick else (5, 1.0, 1024, 60, 500)
     for name, default in zip(names, defaults, strict=True):
         if getattr(arguments, name) is None:
             setattr(arguments, name, default)

@@ -61,6 +61,14 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             ratio = f"{one['cpu_ratio_to_best_peer']:.2f}"
             yield f"| `{name}` ({told['cpu_unit']}) | {transport} | {' | '.join(cells)} | {ratio} |"
     yield ""
+    yield "Corral alone, read by `nbdcopy` over a unix socket, before and after it knows its chunks:"
+    yield ""
+    yield "| chunks come | MiB/s | CPU s/GiB |"
+    yield "|---|---|---|"
+    for name, says in _STATES.items():
+        told = result["first_read"][name]
+        yield f"| {says} | {told['mib_per_second']:,.0f} | {told['cpu_seconds_per_gib']:.2f} |"
+    yield ""
     yield "The store, beside tools that copy a file (for information; they do not do the same):"
     yield ""
     yield "| work | tool | seconds | MiB/s | bytes written |"
@@ -73,6 +81,11 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             )
 
 
+_STATES = {
+    "first_read_from_packs": "from packs: decompressed, checked, written to the flat file",
+    "first_read_after_start": "from the flat file, checked because the server has just started",
+    "second_read": "from the flat file, checked before",
+}
 _COLUMNS = (CORRAL, "nbdkit", "qemu-nbd", DOES_NOTHING)
 
 

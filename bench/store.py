@@ -11,7 +11,7 @@ import corral_native
 
 from bench.image import CHUNK_BYTES, MEBIBYTE, change_image
 
-_FARM = "00000000-0000-4000-8000-000000000000"
+FARM = "00000000-0000-4000-8000-000000000000"
 _CHUNKS_FOR_ONE_CHANGED = 100
 
 
@@ -30,7 +30,7 @@ def measure(image: Path, folder: Path) -> Stored:
     change_image(
         image, changed, chunks=image.stat().st_size // CHUNK_BYTES // _CHUNKS_FOR_ONE_CHANGED
     )
-    store = corral_native.Store.create(folder / "store", _FARM)
+    store = corral_native.Store.create(folder / "store", FARM)
     imported: list[Any] = []
 
     def corral(source: Path) -> int:

@@ -15,7 +15,6 @@ from bench.image import MEBIBYTE
 from bench.process import Endpoint, MeasurementError, Running, Transport
 from bench.servers import DOES_NOTHING
 
-IDLE_CONNECTIONS = 500
 _GIBIBYTE = 1024 * MEBIBYTE
 # nbdcopy's own default is 64 requests a connection; said here because the figures depend on it.
 _REQUESTS_IN_FLIGHT = 64
@@ -101,7 +100,7 @@ def random_read(
     )  # fmt: skip
 
 
-def idle_memory() -> Work:
+def idle_memory(connections: int) -> Work:
     """Hold many connections that have read once and now wait; on a freshly started server."""
 
     def measure(server: Running) -> Sample:
@@ -109,14 +108,14 @@ def idle_memory() -> Work:
             pass  # what only the first connection allocates is not a cost of each
         before = server.memory_bytes()
         with ExitStack() as held:
-            for _ in range(IDLE_CONNECTIONS):
+            for _ in range(connections):
                 held.enter_context(_reader(server.endpoint))
-            per_connection = (server.memory_bytes() - before) / IDLE_CONNECTIONS
+            per_connection = (server.memory_bytes() - before) / connections
             return Sample(per_connection / 1024, threads=server.threads())
 
     return Work(
         "idle_conn_memory",
-        f"server memory for each of {IDLE_CONNECTIONS} idle connections (PSS)",
+        f"server memory for each of {connections} idle connections (PSS)",
         "KiB", None, higher_is_better=False, measure=measure,
     )  # fmt: skip
 

@@ -130,5 +130,9 @@ def result() -> dict[str, Any]:
         "took_seconds": 60.0,
         "work": {"speed": summarise(SPEED, {"unix": servers, "tcp": servers})},
         "also": {"slow": summarise(SPEED, {"unix": servers, "tcp": servers})},
+        "first_read": {
+            name: {"mib_per_second": 1.0, "cpu_seconds_per_gib": 1.0}
+            for name in ("first_read_from_packs", "first_read_after_start", "second_read")
+        },
         "store": {"store_import": {"corral": tool}},
     }
