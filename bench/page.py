@@ -61,7 +61,7 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             ratio = f"{one['cpu_ratio_to_best_peer']:.2f}"
             yield f"| `{name}` ({told['cpu_unit']}) | {transport} | {' | '.join(cells)} | {ratio} |"
     yield ""
-    yield "Corral alone, read by `nbdcopy` over a unix socket, before and after it knows its chunks:"
+    yield "Corral alone, read by `nbdcopy` over a unix socket, as its chunks become known:"
     yield ""
     yield "| chunks come | MiB/s | CPU s/GiB |"
     yield "|---|---|---|"
