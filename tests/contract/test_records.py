@@ -281,19 +281,22 @@ def test_device_needs_a_name_and_a_card_of_its_own(transactions: Transactions) -
 
 
 def test_logins_are_counted_by_server_and_time(transactions: Transactions) -> None:
-    first, second = server("s1", 1), server("s2", 2)
+    first, second, debian = server("s1", 1), server("s2", 2), image("debian", 1)
     with transactions.writing() as records:
         records.servers.add(first)
         records.servers.add(second)
+        records.images.add(debian)
         for number in range(1, 5):
             records.devices.add(device(f"pc{number}", number))
             to = first if number < 4 else second
-            records.devices.set_login(device("x", number).id, Login(to.id, later(number)))
+            login = Login(to.id, later(number), debian.id)
+            records.devices.set_login(device("x", number).id, login)
     with transactions.reading() as records:
         assert records.devices.logged_in_since(first.id, NOW) == 3
         assert records.devices.logged_in_since(first.id, later(1)) == 2  # strictly after
         assert records.devices.logged_in_since(second.id, later(4)) == 0
-        assert records.devices.get(device("pc4", 4).name).last_login == Login(second.id, later(4))
+        last = records.devices.get(device("pc4", 4).name).last_login
+        assert last == Login(second.id, later(4), debian.id)
 
 
 def test_sessions_are_replaced_as_a_whole(transactions: Transactions) -> None:

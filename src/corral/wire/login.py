@@ -1,4 +1,4 @@
-"""A device logs in: what it is to stream, where from, and its ticket."""
+"""A device logs in, or renews its login: what it is to stream, where from, and its ticket."""
 
 from typing import Literal
 
@@ -12,6 +12,13 @@ from corral.wire.message import (
     RootHex,
     UnixSeconds,
 )
+
+
+class LoginRequest(Message):
+    """The body of ``POST /v1/devices/{name}/login``, which a device that starts leaves out."""
+
+    running: RootHex | None = None
+    """What the device has booted. The answer is then for this root, whatever is newest by now."""
 
 
 class RankedServer(Part):

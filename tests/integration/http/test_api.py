@@ -9,14 +9,16 @@ from uuid import UUID
 import httpx
 import pytest
 
+from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.progress import Progress
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.server import server_name
+from corral.farm.domain.image.image import image_name
 from corral.farm.entrypoints.http.admission import Limits
 from corral.farm.entrypoints.http.openapi import description
 from corral.wire.listing import DeviceList, Health, ImageList, ServerList, SessionList
-from corral.wire.login import LoginAnswer
+from corral.wire.login import LoginAnswer, LoginRequest
 from corral.wire.problem import Problem
 from corral.wire.server import (
     ReplicaReport,
@@ -25,7 +27,7 @@ from corral.wire.server import (
     ServerReport,
     SessionReport,
 )
-from tests.integration.http.conftest import READER, SmallFarm, bearer, served
+from tests.integration.http.conftest import DISK, READER, SmallFarm, bearer, served
 
 LOGIN = "/v1/devices/pc1/login"
 CONFIGURATION = "/v1/server/configuration"
@@ -49,6 +51,37 @@ def test_a_device_learns_what_it_streams_and_from_where(farm: SmallFarm, api: ht
     assert [(one.name, one.addresses) for one in login.servers] == [("s1", ("127.0.0.1:10811",))]
     ticket = base64.urlsafe_b64decode(login.ticket + "==")
     assert (len(ticket), ticket[0], ticket[1], ticket[2:34].hex()) == (122, 1, 1, login.root)
+
+
+def test_a_running_device_renews_for_its_own_root(farm: SmallFarm, api: httpx.Client) -> None:
+    farm.report_in()
+    key = bearer(farm.device_key)
+    started = LoginAnswer.model_validate_json(api.post(LOGIN, headers=key).content)
+    farm.ports.files[DISK] = b"silver" * 50_000
+    farm.application.import_image(ImportRequest(image_name("debian"), DISK), Progress())
+    request = LoginRequest(running=started.root)
+    headers = {**key, "Content-Type": "application/json"}
+    renewed = LoginAnswer.model_validate_json(
+        api.post(LOGIN, headers=headers, content=request.model_dump_json()).content
+    )
+    assert (renewed.export, renewed.root) == ("debian/1", started.root)
+    ticket = base64.urlsafe_b64decode(renewed.ticket + "==")
+    assert ticket[2:34].hex() == started.root
+    for body in (None, {"format": 1}):  # it starts again
+        answer = api.post(LOGIN, headers=key, json=body) if body else api.post(LOGIN, headers=key)
+        assert LoginAnswer.model_validate_json(answer.content).export == "debian/2"
+
+
+def test_a_root_that_the_device_was_not_given_is_refused(
+    farm: SmallFarm, api: httpx.Client
+) -> None:
+    farm.report_in()
+    body = {"format": 1, "running": "ab" * 32}
+    answer = api.post(LOGIN, headers=bearer(farm.device_key), json=body)
+    assert (answer.status_code, problem_of(answer).code) == (404, "running-version-unknown")
+    body["running"] = "AB" * 32
+    answer = api.post(LOGIN, headers=bearer(farm.device_key), json=body)
+    assert (answer.status_code, problem_of(answer).code) == (422, "request-invalid")
 
 
 def test_an_unknown_device_and_a_wrong_key_get_the_same_answer(

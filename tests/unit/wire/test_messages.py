@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from corral.wire.login import LoginAnswer
+from corral.wire.login import LoginAnswer, LoginRequest
 from corral.wire.server import Export, Peer, ServerReport
 
 LOGIN = {
@@ -50,6 +50,14 @@ def test_a_format_of_a_newer_release_is_refused() -> None:
 def test_a_value_that_cannot_be_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValidationError):
         LoginAnswer.model_validate({**LOGIN, field: value})
+
+
+def test_a_device_that_starts_says_nothing_and_one_that_runs_says_what() -> None:
+    assert LoginRequest.model_validate({"format": 1}).running is None
+    assert LoginRequest.model_validate({"format": 1, "running": "ab" * 32}).running == "ab" * 32
+    for wrong in ("AB" * 32, "ab" * 31, ""):
+        with pytest.raises(ValidationError):
+            LoginRequest.model_validate({"running": wrong})
 
 
 def test_a_signature_is_base64() -> None:

@@ -11,9 +11,10 @@ from corral.farm.domain.delivery.errors import (
     DeviceUnassignedError,
     ImageWithoutVersionError,
     NoServerForVersionError,
+    RunningVersionUnknownError,
 )
 from corral.farm.domain.delivery.ranking import Candidate, rank_servers
-from corral.farm.domain.image.version import newest_published
+from corral.farm.domain.image.version import newest_published, running_version
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +40,11 @@ class LoginAnswer:
 
 
 class LogDeviceIn:
-    """Gives a device the newest published version of its image, and the least loaded servers.
+    """Gives a device the version it streams, and the least loaded servers that hold it.
+
+    A device that starts gets the newest published version of its image. One that renews its login
+    says what it runs and gets that: a disk never changes under a running system, and without a new
+    ticket it could not connect any more once its first one has expired.
 
     The caller is recognised before this (``RecogniseDevice``), or owns the farm's folder.
     """
@@ -49,24 +54,28 @@ class LogDeviceIn:
         self._key = key
         self._clock = clock
 
-    def __call__(self, device_id: DeviceId) -> LoginAnswer:
-        """Give the answer.
+    def __call__(self, device_id: DeviceId, running: RootHash | None = None) -> LoginAnswer:
+        """Give the answer, for the version with the root ``running`` if the device runs one.
 
-        Raises ``DeviceUnassignedError``, ``ImageWithoutVersionError``, ``NoServerForVersionError``.
+        Raises ``DeviceUnassignedError``, ``ImageWithoutVersionError``, ``NoServerForVersionError``,
+        ``RunningVersionUnknownError``.
         """
         now = self._clock.now()
         with self._transactions.writing() as records:
             device = records.devices.with_id(device_id)
-            version = _version_for(records, device)
+            if running is None:
+                version = _version_to_start(records, device)
+            else:
+                version = _version_that_runs(records, device, running)
             servers = rank_servers(_candidates(records, version.root, now), device.id)
             if not servers:
                 raise NoServerForVersionError(version.name)
-            login = Login(servers[0].id, now)
+            login = Login(servers[0].id, now, version.image_id)
             records.devices.set_login(device.id, login)
         expires_at = now + TICKET_LIFE
         ticket = Ticket(Purpose.STREAM, device.id, expires_at, version.root)
         return LoginAnswer(
-            device=device.logged_in(login.server_id, now),
+            device=device.logged_in(login),
             version=version,
             ticket=ticket.sealed(self._key.sign(ticket.message())),
             expires_at=expires_at,
@@ -74,7 +83,7 @@ class LogDeviceIn:
         )
 
 
-def _version_for(records: Records, device: Device) -> Version:
+def _version_to_start(records: Records, device: Device) -> Version:
     if device.assignment is None:
         raise DeviceUnassignedError(device.name)
     image = records.images.with_id(device.assignment.image_id)
@@ -82,6 +91,14 @@ def _version_for(records: Records, device: Device) -> Version:
     if newest is None:
         raise ImageWithoutVersionError(image.name)
     return newest
+
+
+def _version_that_runs(records: Records, device: Device, root: RootHash) -> Version:
+    given = (v for v in records.versions.with_root(root) if device.may_run(v.image_id))
+    version = running_version(given)
+    if version is None:
+        raise RunningVersionUnknownError(device.name, root)
+    return version
 
 
 def _candidates(records: Records, root: RootHash, now: datetime) -> list[Candidate]:

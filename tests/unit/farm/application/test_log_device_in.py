@@ -13,13 +13,19 @@ from corral.farm.domain.delivery.errors import (
     DeviceUnassignedError,
     ImageWithoutVersionError,
     NoServerForVersionError,
+    RunningVersionUnknownError,
 )
 from corral.farm.domain.image.image import image_name
-from corral.farm.domain.image.version import VersionName
+from corral.farm.domain.image.root import RootHash
+from corral.farm.domain.image.version import Version, VersionEvent, VersionName
 
 
 def login(farm: FarmInMemory, device: Device) -> LoginAnswer:
     return farm.application.log_device_in(device.id)
+
+
+def renew(farm: FarmInMemory, device: Device, running: Version) -> LoginAnswer:
+    return farm.application.log_device_in(device.id, running.root)
 
 
 def names(answer: LoginAnswer) -> list[str]:
@@ -116,6 +122,95 @@ def test_assignment_takes_effect_at_the_next_login(farm: FarmInMemory) -> None:
     device = farm.add_device("pc1", "debian")
     farm.application.assign_device(device.name, image_name("fedora"))
     assert str(login(farm, device).version.name) == "fedora/1"
+
+
+def test_running_device_renews_for_what_it_runs(farm: FarmInMemory) -> None:
+    server = farm.add_server("s1")
+    old = farm.import_disk("debian", disk(1)).version
+    farm.report(server)
+    device = farm.add_device("pc1", "debian")
+    first = login(farm, device)
+    farm.import_disk("debian", disk(2))
+    farm.wait(4)
+    renewed = renew(farm, device, old)
+    assert renewed.version == first.version == old
+    assert renewed.expires_at > first.expires_at
+    sealed = base64.urlsafe_b64decode(renewed.ticket + "==")
+    assert sealed[2:34] == bytes.fromhex(old.root.hex)
+    assert str(login(farm, device).version.name) == "debian/2"
+
+
+def test_renewal_names_the_servers_that_hold_what_runs(farm: FarmInMemory) -> None:
+    first, second = farm.add_server("s1"), farm.add_server("s2")
+    old = farm.import_disk("debian", disk(1)).version
+    farm.report(first)
+    device = farm.add_device("pc1", "debian")
+    login(farm, device)
+    newer = farm.import_disk("debian", disk(2)).version
+    farm.replicate(newer, second)
+    assert names(renew(farm, device, old)) == ["s1"]
+
+
+def test_device_assigned_anew_renews_for_what_it_runs_until_it_restarts(
+    farm: FarmInMemory,
+) -> None:
+    server = farm.add_server("s1")
+    debian = farm.import_disk("debian", disk(1)).version
+    farm.import_disk("fedora", disk(2))
+    farm.report(server)
+    device = farm.add_device("pc1", "debian")
+    login(farm, device)
+    farm.application.assign_device(device.name, image_name("fedora"))
+    for _ in range(2):  # the first renewal does not make the second one forget
+        assert renew(farm, device, debian).version == debian
+    assert str(login(farm, device).version.name) == "fedora/1"
+    with pytest.raises(RunningVersionUnknownError):
+        renew(farm, device, debian)
+
+
+def test_device_never_renews_for_an_image_it_was_not_given(farm: FarmInMemory) -> None:
+    server = farm.add_server("s1")
+    farm.import_disk("debian", disk(1))
+    secret = farm.import_disk("secret", disk(2)).version
+    farm.report(server)
+    device = farm.add_device("pc1", "debian")
+    login(farm, device)
+    before = farm.application.list_devices()
+    for root in (secret.root, RootHash("ab" * 32)):
+        with pytest.raises(RunningVersionUnknownError) as refusal:
+            farm.application.log_device_in(device.id, root)
+        assert refusal.value.code == "running-version-unknown"
+        assert root.hex in refusal.value.message
+    with pytest.raises(RunningVersionUnknownError):
+        renew(farm, farm.add_device("pc2"), secret)
+    assert farm.application.list_devices()[: len(before)] == before
+
+
+def test_version_that_is_being_deleted_is_renewed_and_a_deleted_one_is_not(
+    farm: FarmInMemory,
+) -> None:
+    server = farm.add_server("s1")
+    old = farm.import_disk("debian", disk(1)).version
+    farm.import_disk("debian", disk(2))
+    farm.report(server)
+    device = farm.add_device("pc1", "debian")
+    with farm.ports.transactions.writing() as records:
+        records.versions.move(old, old.after(VersionEvent.DELETE))
+    assert renew(farm, device, old).version.name == old.name
+    farm.application.delete_version(old.name)
+    with pytest.raises(RunningVersionUnknownError):
+        renew(farm, device, old)
+
+
+def test_root_of_two_versions_is_renewed_by_the_published_one(farm: FarmInMemory) -> None:
+    server = farm.add_server("s1")
+    farm.import_disk("debian", disk(1))
+    again = farm.import_disk("debian", disk(1), even_if_unchanged=True).version
+    farm.report(server)
+    device = farm.add_device("pc1", "debian")
+    assert str(renew(farm, device, again).version.name) == "debian/2"
+    farm.application.delete_version(VersionName.parse("debian/2"))
+    assert str(renew(farm, device, again).version.name) == "debian/1"
 
 
 def test_ticket_is_what_the_data_plane_expects(farm: FarmInMemory) -> None:

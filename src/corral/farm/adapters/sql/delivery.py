@@ -91,7 +91,11 @@ class SqlDevices:
         self._connection.execute(
             update(tables.device)
             .where(tables.device.c.id == device_id)
-            .values(login_server_id=login.server_id, login_at=login.at)
+            .values(
+                login_server_id=login.server_id,
+                login_at=login.at,
+                login_image_id=login.image_id,
+            )
         )
 
     def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:

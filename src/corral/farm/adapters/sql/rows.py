@@ -221,7 +221,11 @@ def device_from(row: AnyRow) -> Device:
         last_login=(
             None
             if row.login_server_id is None
-            else Login(ServerId(row.login_server_id), row.login_at)
+            else Login(
+                server_id=ServerId(row.login_server_id),
+                at=row.login_at,
+                image_id=None if row.login_image_id is None else ImageId(row.login_image_id),
+            )
         ),
         write_cache=WriteCache(row.write_cache),
     )
@@ -241,6 +245,7 @@ def device_values(device: Device) -> Values:
         "assigned_at": None if assignment is None else assignment.assigned_at,
         "login_server_id": None if login is None else login.server_id,
         "login_at": None if login is None else login.at,
+        "login_image_id": None if login is None else login.image_id,
     }
 
 

@@ -153,6 +153,8 @@ device = Table(
     Column("assigned_at", Instant),
     Column("login_server_id", Uuid, ForeignKey("server.id")),
     Column("login_at", Instant),
+    # No index: it is read with its device only.
+    Column("login_image_id", Uuid, ForeignKey("image.id")),
     Index("ix_device_login", "login_server_id", "login_at"),
 )
 

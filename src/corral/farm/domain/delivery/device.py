@@ -80,10 +80,12 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Login:
-    """The server that a device was last sent to first, and when."""
+    """The server that a device was last sent to first, when, and for which image."""
 
     server_id: ServerId
     at: datetime
+    image_id: ImageId | None
+    """Unknown of a login before 0002 of the database."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,15 @@ class Device:
         """Give the device as it is after an image was assigned to it."""
         return replace(self, assignment=Assignment(image_id, now))
 
-    def logged_in(self, server_id: ServerId, now: datetime) -> Device:
+    def logged_in(self, login: Login) -> Device:
         """Give the device as it is after it was sent to a server."""
-        return replace(self, last_login=Login(server_id, now))
+        return replace(self, last_login=login)
+
+    def may_run(self, image_id: ImageId) -> bool:
+        """Say whether the device was given the image: by its assignment, or by its last login.
+
+        An assignment takes effect at the next start, so that until then the image of the last login
+        is the one that runs.
+        """
+        given = (self.assignment, self.last_login)
+        return any(one is not None and one.image_id == image_id for one in given)

@@ -9,6 +9,7 @@ from corral.farm.domain.errors import RefusedError, TakenError, TryAgainError, U
 if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import DeviceName, MacAddress
     from corral.farm.domain.image.image import ImageName
+    from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import VersionName
 
 
@@ -63,6 +64,18 @@ class ImageWithoutVersionError(RefusedError):
     def __init__(self, name: ImageName) -> None:
         super().__init__(
             f"image {name!r} has no published version: import one with 'corral image import'"
+        )
+
+
+class RunningVersionUnknownError(UnknownThingError):
+    """A login is renewed for a version of an image that the device was given, and no other."""
+
+    code = "running-version-unknown"
+
+    def __init__(self, device: DeviceName, root: RootHash) -> None:
+        super().__init__(
+            f"device {device!r} was given no image that has a version with root {root}: restart the"
+            " device, which then gets the newest version of its image"
         )
 
 

@@ -115,6 +115,16 @@ class Version:
         return replace(self, state=next_state(self.state, event))
 
 
+def running_version(versions: Iterable[Version]) -> Version | None:
+    """Give the one by which devices that run it know it, of versions that all have its root.
+
+    A published one before one that is being deleted, whose sessions go on until the stores are
+    cleared.
+    """
+    kept = (version for version in versions if version.state is not VersionState.DELETED)
+    return max(kept, key=lambda version: (version.is_published, version.number), default=None)
+
+
 def newest_published(versions: Iterable[Version]) -> Version | None:
     """Give the one that a device of the image gets: the highest number, not the latest arrival."""
     published = (version for version in versions if version.is_published)
