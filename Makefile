@@ -20,7 +20,7 @@ DEMO_ARGS ?=
 .PHONY: help setup system env native target demo fmt lint types layers test test-fast test-native test-integration test-e2e fuzz bench bench-quick accept docs lock deny ci clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: system env native target ## everything the other commands need; quiet when all is there
 

@@ -24,7 +24,7 @@ def gather(root: Path) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "processor": _first("/proc/cpuinfo", "model name"),
         "memory": _first("/proc/meminfo", "MemTotal"),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
         "python": platform.python_version(),
         "versions": {name: _first_line(command, root) for name, command in _VERSIONS.items()},
