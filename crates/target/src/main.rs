@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod journal;
 mod login;
+mod renewal;
 mod session;
 mod status;
 mod verify;
@@ -91,7 +92,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             let Source::Login(login) = config::load(&config)? else {
                 return Err(format!("{} holds no `login` block", config.display()).into());
             };
-            let answer = worker::run(async { login::log_in(&login).await })??;
+            let answer = worker::run(async { login::log_in(&login, None).await })??;
             println!("{}", serde_json::to_string(&answer)?);
         }
         Command::Status { control } => {

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
-use std::time::Duration;
 
 use failover::Settings;
 use tokio::net::{UnixListener, UnixStream};
@@ -11,19 +10,12 @@ use tokio::task::LocalSet;
 use tokio::time::sleep;
 
 use crate::client::Client;
-use crate::clock;
 use crate::config::{Login, LoginAnswer, Source};
 use crate::journal::note;
 use crate::login::log_in;
+use crate::renewal::{self, FIRST_RETRY, LONGEST_RETRY};
 use crate::session::{self, Disk};
 use crate::status;
-
-/// Log in again when this much of the ticket's life is left.
-const RENEW_BEFORE_SECONDS: u64 = 24 * 3600;
-/// Losing every server is usual while they restart; the farm is asked only after this.
-const LOGIN_AFTER_LOSS: Duration = Duration::from_secs(5);
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// Where the last login answer is kept, so that it outlives a worker.
 pub(crate) trait Memory {
@@ -69,7 +61,7 @@ pub(crate) async fn begin(
             };
             memory.keep(&answer);
             let client = Client::start(&answer, settings);
-            tokio::task::spawn_local(keep_logged_in(
+            tokio::task::spawn_local(renewal::keep_logged_in(
                 Rc::clone(&client),
                 login.clone(),
                 answer.clone(),
@@ -83,58 +75,11 @@ pub(crate) async fn begin(
 async fn first_login(login: &Login) -> LoginAnswer {
     let mut delay = FIRST_RETRY;
     loop {
-        if let Ok(answer) = log_in(login).await {
+        if let Ok(answer) = log_in(login, None).await {
             return answer;
         }
-        sleep(delay).await;
+        sleep(renewal::spread(delay)).await;
         delay = (delay * 2).min(LONGEST_RETRY);
-    }
-}
-
-async fn keep_logged_in(
-    client: Rc<Client>,
-    login: Login,
-    mut answer: LoginAnswer,
-    memory: Rc<dyn Memory>,
-) {
-    loop {
-        tokio::select! {
-            () = sleep(until_renewal(&answer)) => {}
-            () = client.login_wanted() => sleep(LOGIN_AFTER_LOSS).await,
-        }
-        let mut delay = FIRST_RETRY;
-        answer = loop {
-            match log_in(&login).await {
-                // The disk under a running system never changes; a new version is for the next start.
-                Ok(new) if new.root != answer.root => {
-                    note!(
-                        "the farm assigned {}; it is used from the next start on",
-                        new.export
-                    );
-                    break LoginAnswer {
-                        servers: new.servers,
-                        ..answer
-                    };
-                }
-                Ok(new) => break new,
-                Err(_) => sleep(delay).await,
-            }
-            delay = (delay * 2).min(LONGEST_RETRY);
-        };
-        memory.keep(&answer);
-        client.follow(&answer);
-    }
-}
-
-fn until_renewal(answer: &LoginAnswer) -> Duration {
-    match answer.expires_at {
-        Some(at) => {
-            let left = at
-                .saturating_sub(clock::unix_seconds())
-                .saturating_sub(RENEW_BEFORE_SECONDS);
-            Duration::from_secs(left).max(LONGEST_RETRY)
-        }
-        None => Duration::MAX / 4,
     }
 }
 

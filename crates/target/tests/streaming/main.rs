@@ -9,7 +9,9 @@
     reason = "a test from end to end"
 )]
 
+mod farm;
 mod processes;
+mod renewal;
 
 use processes::{Client, Image, Server, be_a_server, image};
 use rustix::process::Signal;

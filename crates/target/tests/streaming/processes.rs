@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -15,17 +15,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use stream_server::{Access, Address, Export, Limits, Listener, Settings, StreamServer};
 
 const FARM: &str = "6f1d4a3e-6f0a-4f4e-9d53-0c7f3f1f7f10";
-const EXPORT: &str = "golden/1";
+pub(crate) const EXPORT: &str = "golden/1";
 const STORE: &str = "CORRAL_TEST_STORE";
 const ADDRESS: &str = "CORRAL_TEST_ADDRESS";
-/// Any point of the curve: these listeners ask for no ticket.
-const KEY: [u8; 32] = {
-    let mut key = [0x66; 32];
-    key[0] = 0x58;
-    key
-};
+const ACCESS: &str = "CORRAL_TEST_ACCESS";
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Longer than anything here takes: a wait that comes here hangs.
-const HANGS_AFTER: Duration = Duration::from_mins(1);
+pub(crate) const HANGS_AFTER: Duration = Duration::from_mins(1);
 
 /// A store with one version.
 pub(crate) struct Image {
@@ -77,11 +73,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(image: &Image) -> Self {
-        Self::start_at(image, "127.0.0.1:0".parse().unwrap())
+        Self::start_at(image, ANY_PORT)
+    }
+
+    pub(crate) fn start_at(image: &Image, address: SocketAddr) -> Self {
+        Self::run(image, address, "open")
+    }
+
+    /// One that opens its export to tickets of the farm that tests play only.
+    pub(crate) fn start_for_tickets(image: &Image, address: SocketAddr) -> Self {
+        Self::run(image, address, "ticket")
     }
 
     /// This test program again, as [`be_a_server`].
-    pub(crate) fn start_at(image: &Image, address: SocketAddr) -> Self {
+    fn run(image: &Image, address: SocketAddr, access: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -92,6 +97,7 @@ impl Server {
             ])
             .env(STORE, &image.store)
             .env(ADDRESS, address.to_string())
+            .env(ACCESS, access)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -156,10 +162,13 @@ pub(crate) fn be_a_server() {
     let server = StreamServer::start(Settings {
         listeners: vec![Listener {
             address: Address::Tcp(address),
-            access: Access::Open,
+            access: match std::env::var(ACCESS).unwrap().as_str() {
+                "ticket" => Access::Ticket,
+                _ => Access::Open,
+            },
         }],
         chunk_http: None,
-        farm_public_key: KEY,
+        farm_public_key: crate::farm::public_key(),
         limits: Limits::default(),
         reactors: Some(1),
     })
@@ -205,9 +214,16 @@ impl Client {
             "format": 1, "device": "pc1", "export": EXPORT, "root": root.to_string(), "size_bytes": size_bytes,
             "ticket": null, "expires_at": null, "write_cache": "device-ram", "servers": servers,
         });
+        let client = Self::spawn(folder, &answer, Stdio::inherit());
+        client.wait(|status| status.is_some());
+        client
+    }
+
+    /// With this configuration. Does not wait until the client has logged in.
+    pub(crate) fn spawn(folder: &Path, config: &serde_json::Value, log: Stdio) -> Self {
         let folder = folder.to_owned();
-        let mut config = File::create(folder.join("login.json")).unwrap();
-        config.write_all(answer.to_string().as_bytes()).unwrap();
+        let mut file = File::create(folder.join("login.json")).unwrap();
+        file.write_all(config.to_string().as_bytes()).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_corral-target"))
             .current_dir(&folder)
             .args([
@@ -219,11 +235,18 @@ impl Client {
                 "--control",
                 "control.sock",
             ])
+            .stderr(log)
             .spawn()
             .unwrap();
-        let client = Self { process, folder };
-        client.wait(|status| status.is_some());
-        client
+        Self { process, folder }
+    }
+
+    /// Reads the log, which must have been asked for, up to a line that holds `words`.
+    pub(crate) fn wait_for_log(&mut self, words: &str) -> String {
+        wait_for(
+            &mut BufReader::new(self.process.stderr.take().unwrap()),
+            words,
+        )
     }
 
     /// A reader that verifies the whole disk for so many seconds, and then to the end of its pass.

@@ -1,0 +1,145 @@
+//! Keeps a running disk's ticket good: logs in again for the root that runs, well before the ticket ends.
+//!
+//! The disk under a running system never changes. A new version or another assignment is for the next start.
+
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::client::Client;
+use crate::clock;
+use crate::config::{Login, LoginAnswer};
+use crate::journal::note;
+use crate::login::log_in;
+use crate::worker::Memory;
+
+pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST_RETRY: Duration = Duration::from_mins(1);
+/// Losing every server is usual while they restart; the farm is asked only after this.
+const LOGIN_AFTER_LOSS: Duration = Duration::from_secs(5);
+/// No ticket is believed to live longer: the clock may be years behind on a machine that has just started.
+const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
+
+/// Logs in again when the ticket's time comes, and when no server is left or none admits this device.
+pub(crate) async fn keep_logged_in(
+    client: Rc<Client>,
+    login: Login,
+    mut answer: LoginAnswer,
+    memory: Rc<dyn Memory>,
+) {
+    let mut least = FIRST_RETRY;
+    loop {
+        tokio::select! {
+            () = sleep(until_renewal(answer.expires_at, clock::unix_seconds(), fraction()).max(least)) => {}
+            () = client.login_wanted() => sleep(spread(LOGIN_AFTER_LOSS)).await,
+        }
+        least = match renew(&login, &answer).await {
+            Renewal::Renewed(new) => {
+                note!("the ticket for {} was renewed", new.export);
+                answer = new;
+                FIRST_RETRY
+            }
+            Renewal::OtherRoot(new) => {
+                note!(
+                    "the farm answered for {}, which is used from the next start on; the old ticket is kept",
+                    new.export
+                );
+                answer.servers = new.servers;
+                LONGEST_RETRY
+            }
+            Renewal::Unknown => {
+                note!(
+                    "the farm does not know {} as this device's any more; the old ticket is kept",
+                    answer.export
+                );
+                LONGEST_RETRY
+            }
+        };
+        memory.keep(&answer);
+        client.follow(&answer);
+    }
+}
+
+enum Renewal {
+    Renewed(LoginAnswer),
+    /// From a farm of a release that does not read what runs: its servers are of use, its ticket is not.
+    OtherRoot(LoginAnswer),
+    /// The farm has no ticket for what runs.
+    Unknown,
+}
+
+/// Asks until the farm has decided.
+async fn renew(login: &Login, answer: &LoginAnswer) -> Renewal {
+    let mut delay = FIRST_RETRY;
+    loop {
+        match log_in(login, answer.root.as_deref()).await {
+            Ok(new) if new.root == answer.root => return Renewal::Renewed(new),
+            Ok(new) => return Renewal::OtherRoot(new),
+            Err(error) if error.is_running_version_unknown() => return Renewal::Unknown,
+            Err(_) => sleep(spread(delay)).await,
+        }
+        delay = (delay * 2).min(LONGEST_RETRY);
+    }
+}
+
+/// Between a half and three quarters of what is left, so that devices that started at once do not renew at once,
+/// and a farm that is away has the rest to come back in. `fraction` is in 0..1.
+fn until_renewal(expires_at: Option<u64>, unix_seconds: u64, fraction: f64) -> Duration {
+    let Some(expires_at) = expires_at else {
+        return Duration::MAX / 4;
+    };
+    let left = Duration::from_secs(expires_at.saturating_sub(unix_seconds));
+    if left.is_zero() {
+        // It has ended, or this machine's clock is ahead and it would seem so of every ticket.
+        return LONGEST_RETRY.mul_f64(0.5 + fraction);
+    }
+    left.min(LONGEST_LIFE).mul_f64(0.5 + fraction / 4.0)
+}
+
+/// `delay` times a factor between a half and one and a half.
+pub(crate) fn spread(delay: Duration) -> Duration {
+    delay.mul_f64(0.5 + fraction())
+}
+
+/// Another one at each call, and on each device.
+fn fraction() -> f64 {
+    let drawn = RandomState::new().hash_one(0_u8);
+    f64::from(u32::try_from(drawn >> 32).unwrap_or(0)) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+    const DAY: u64 = 24 * 3600;
+
+    #[test]
+    fn renews_in_the_third_quarter_of_what_is_left() {
+        let ends = Some(NOW + 7 * DAY);
+        assert_eq!(until_renewal(ends, NOW, 0.0), Duration::from_hours(84));
+        assert!(until_renewal(ends, NOW, 0.999) < Duration::from_hours(126));
+        let short = Some(NOW + 4);
+        assert_eq!(until_renewal(short, NOW, 0.5), Duration::from_millis(2500));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_neither_floods_the_farm_nor_forgets_the_ticket() {
+        let ends = Some(NOW + 7 * DAY);
+        assert!(until_renewal(ends, NOW + 30 * DAY, 0.0) >= Duration::from_secs(30));
+        assert!(until_renewal(ends, 0, 0.999) < Duration::from_hours(7 * 24));
+    }
+
+    #[test]
+    fn delays_are_spread() {
+        let drawn: Vec<_> = (0..100).map(|_| spread(LONGEST_RETRY)).collect();
+        assert!(
+            drawn
+                .iter()
+                .all(|delay| *delay >= LONGEST_RETRY / 2 && *delay < LONGEST_RETRY * 3 / 2)
+        );
+        assert!(drawn.iter().any(|delay| *delay != drawn[0]));
+    }
+}
