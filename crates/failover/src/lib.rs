@@ -17,7 +17,11 @@
 
 mod action;
 mod advance;
+mod answers;
 mod backoff;
+mod choice;
+mod connections;
+mod dispatch;
 mod failover;
 mod latency;
 mod link;
