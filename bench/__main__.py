@@ -11,8 +11,8 @@ from bench import facts, first_read, store
 from bench.disturbance import TOLERATED_SHARE, Patience
 from bench.image import make_image
 from bench.page import write_page
-from bench.run import best_qemu_nbd, compare_generators, measure_fresh, measure_running
-from bench.servers import corral, nbdkit, nbdkit_null
+from bench.run import compare_generators, measure_fresh, measure_running
+from bench.servers import corral, nbdkit, nbdkit_null, qemu_nbd
 from bench.summary import summarise
 from bench.work import build_load_generator, idle_memory, random_read, sequential_read
 
@@ -49,8 +49,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         first = first_read.measure(stored.path, store.FARM, stored.root, folder)
         idle_server = nbdkit_null(size, folder)
         generators = compare_generators(idle_server, load)
-        qemu, aio_scores = best_qemu_nbd(image, folder, load)
-        candidates = [nbdkit(image, folder), qemu, corral(stored.path, stored.root, folder)]
+        candidates = [
+            nbdkit(image, folder),
+            *qemu_nbd(image, folder),
+            corral(stored.path, stored.root, folder),
+        ]
         works = [
             sequential_read(size, 1),
             sequential_read(size, 8),
@@ -76,7 +79,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             "seconds_of_each_random_read": arguments.seconds,
             "image_bytes": size,
             "servers": {one.name: one.settings for one in [*candidates, idle_server]},
-            "qemu_nbd_aio_scores": aio_scores,
             "patience_seconds": arguments.patience,
             "tolerated_disturbance": TOLERATED_SHARE,
         },
@@ -95,7 +97,7 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="one short round, kept in build/: does it still run?"
     )
     parser.add_argument("--rounds", type=int, help="how often each server is measured (5)")
-    parser.add_argument("--seconds", type=float, help="length of each random read (1.0)")
+    parser.add_argument("--seconds", type=float, help="length of each random read (0.7)")
     parser.add_argument("--image-mib", type=int, help="size of the image in MiB (1024)")
     parser.add_argument(
         "--patience", type=float, help="seconds for measuring again what others disturbed (60)"
@@ -103,7 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--idle-connections", type=int, help="how many are held idle (500)")
     arguments = parser.parse_args()
     names = ("rounds", "seconds", "image_mib", "patience", "idle_connections")
-    defaults = (1, 0.3, 64, 0, 50) if arguments.quick else (5, 1.0, 1024, 60, 500)
+    defaults = (1, 0.3, 64, 0, 50) if arguments.quick else (5, 0.7, 1024, 60, 500)
     for name, default in zip(names, defaults, strict=True):
         if getattr(arguments, name) is None:
             setattr(arguments, name, default)

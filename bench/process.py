@@ -91,6 +91,7 @@ def socket_activated(
             ["bash", "-c", f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{number}', "bash", *command],
             keep_open=(number,),
         ) as process:
+            listener.close()  # so that a server that has died refuses rather than keeps waiting
             yield process.pid, address
 
 

@@ -4,13 +4,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from bench.disturbance import Patience
 from bench.process import Running, Transport
-from bench.servers import Candidate, qemu_nbd
-from bench.work import LoadGenerator, Sample, Work, fio_random_read, random_read, sequential_read
+from bench.servers import Candidate
+from bench.work import LoadGenerator, Sample, Work, fio_random_read
 
 _T = TypeVar("_T")
 _BUSY_CONNECTIONS, _BUSY_DEPTH = 8, 64
@@ -69,24 +68,6 @@ def turned(items: Sequence[_T], number: int) -> list[_T]:
     shift = number % len(items)
     order = [*items[shift:], *items[:shift]]
     return order[::-1] if number % 2 else order
-
-
-def best_qemu_nbd(
-    image: Path, folder: Path, load: LoadGenerator
-) -> tuple[Candidate, dict[str, float]]:
-    """Qemu-nbd with whichever way of reading files is faster here, and what each reached.
-
-    The better one has the greater product of sequential and random speed over a unix socket.
-    """
-    whole = sequential_read(image.stat().st_size, 1)
-    random = random_read(load, 1, _BUSY_DEPTH)
-    candidates = {aio: qemu_nbd(image, folder, aio=aio) for aio in ("io_uring", "threads")}
-    scores = {}
-    for aio, candidate in candidates.items():
-        with candidate.start(Transport.UNIX) as server:
-            scores[aio] = whole.measure(server).value * random.measure(server).value
-    best = max(scores, key=lambda aio: scores[aio])
-    return candidates[best], {aio: score / scores[best] for aio, score in scores.items()}
 
 
 def compare_generators(idle_server: Candidate, load: LoadGenerator) -> dict[str, float]:

@@ -53,12 +53,19 @@ def summarise(work: Work, by_transport: Mapping[str, Samples]) -> dict[str, Any]
 
 
 def _one_transport(work: Work, samples: Samples) -> dict[str, Any]:
-    servers = {name: _one_server(runs) for name, runs in samples.items()}
-    peers = [name for name in samples if name not in {CORRAL, DOES_NOTHING}]
     choose = max if work.higher_is_better else min
+    settings = {name: _one_server(runs) for name, runs in samples.items()}
+    servers: dict[str, dict[str, Any]] = {}
+    for program in dict.fromkeys(map(program_of, settings)):
+        own = [name for name in settings if program_of(name) == program]
+        fastest = choose(own, key=lambda name: settings[name]["median"])
+        servers[program] = {"setting": fastest, **settings.pop(fastest)}
+    peers = [name for name in servers if name not in {CORRAL, DOES_NOTHING}]
     best = choose(peers, key=lambda name: servers[name]["median"])
+    best_runs = samples[servers[best]["setting"]]
     told: dict[str, Any] = {
         "servers": servers,
+        "other_settings": settings,
         "best_peer": best,
         "ratio_to_best_peer": _ratio(work, servers[CORRAL]["median"], servers[best]["median"]),
         # Neighbours in time: the ratio that suffers least from a machine with other work.
@@ -66,7 +73,7 @@ def _one_transport(work: Work, samples: Samples) -> dict[str, Any]:
             spread(
                 [
                     _ratio(work, ours.value, theirs.value)
-                    for ours, theirs in zip(samples[CORRAL], samples[best], strict=True)
+                    for ours, theirs in zip(samples[CORRAL], best_runs, strict=True)
                 ]
             )
         ),
@@ -75,6 +82,11 @@ def _one_transport(work: Work, samples: Samples) -> dict[str, Any]:
         cheapest = min(servers[name]["cpu"]["median"] for name in peers)
         told["cpu_ratio_to_best_peer"] = cheapest / servers[CORRAL]["cpu"]["median"]
     return told
+
+
+def program_of(server: str) -> str:
+    """Take the setting that a program was run with off its name."""
+    return server.partition(" ")[0]
 
 
 def _one_server(runs: Sequence[Sample]) -> dict[str, Any]:

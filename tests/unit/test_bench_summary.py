@@ -50,6 +50,23 @@ def test_the_headline_is_the_worse_transport() -> None:
     assert told["ratio_to_best_peer"] == pytest.approx(0.9)
 
 
+def test_a_peer_is_judged_by_the_better_of_its_settings() -> None:
+    told = summarise(
+        SPEED,
+        {
+            "unix": {
+                "corral": samples(30, 30),
+                "qemu-nbd (threads)": samples(10, 10),
+                "qemu-nbd (io_uring)": samples(15, 15),
+            }
+        },
+    )
+    unix = told["transports"]["unix"]
+    assert told["ratio_to_best_peer"] == pytest.approx(2)
+    assert unix["servers"]["qemu-nbd"]["setting"] == "qemu-nbd (io_uring)"
+    assert list(unix["other_settings"]) == ["qemu-nbd (threads)"]
+
+
 def test_less_memory_is_a_ratio_above_one() -> None:
     told = summarise(
         MEMORY, {"tcp": {"corral": samples(4), "nbdkit": samples(160), "qemu-nbd": samples(6)}}
