@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -111,8 +112,7 @@ def _listening(transport: Transport, folder: Path) -> Iterator[tuple[socket.sock
     family = socket.AF_UNIX if transport is Transport.UNIX else socket.AF_INET
     with socket.socket(family) as listener:
         if transport is Transport.UNIX:
-            path = folder / f"{listener.fileno()}.sock"
-            path.unlink(missing_ok=True)
+            path = folder / f"{secrets.token_hex(8)}.sock"
             listener.bind(str(path))
             address = str(path)
         else:
