@@ -131,6 +131,8 @@ pub(crate) fn add(counter: &AtomicU64, amount: u64) {
 impl Tally {
     pub(crate) fn count_command(&self, command: Command) {
         let counter = match command {
+            // A farewell asks for nothing; sessions that end without one are counted.
+            Command::Disconnect => return,
             Command::Read => &self.reads,
             Command::BlockStatus => &self.block_statuses,
             Command::Cache => &self.caches,
@@ -169,6 +171,16 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_farewell_is_no_unknown_command() {
+        let tally = Tally::default();
+        tally.count_command(Command::Disconnect);
+        tally.count_command(Command::Unknown(99));
+        let mut counters = Counters::default();
+        counters.add(&tally);
+        assert_eq!(counters.unknown_commands, 1);
+    }
 
     #[test]
     fn a_latency_falls_into_the_first_bucket_that_holds_it() {
