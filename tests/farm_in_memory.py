@@ -97,11 +97,14 @@ class FarmInMemory:
         *,
         holds: tuple[Version, ...] = (),
         sessions: tuple[tuple[Device, Version], ...] = (),
+        removed: tuple[Version, ...] = (),
     ) -> None:
-        """Let a server say that it holds and streams these."""
+        """Let a server that knows all of the farm's news say that it holds and streams these."""
         self.application.take_server_report(
             server.id,
             ServerReport(
+                generation=self.generation,
+                removed=tuple(version.root for version in removed),
                 replicas=tuple(
                     ReportedReplica(
                         v.root, ReplicaState.COMPLETE, v.size_bytes, v.size_bytes, v.size_bytes
@@ -114,6 +117,10 @@ class FarmInMemory:
                 ),
             ),
         )
+
+    @property
+    def generation(self) -> int:
+        return self.application.show_farm().farm.generation
 
     def replicate(self, version: Version, server: Server) -> None:
         """Have a server hold a version, and let it say that it does."""

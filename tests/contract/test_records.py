@@ -245,8 +245,9 @@ def test_replica_is_one_for_each_server_and_root(transactions: Transactions) -> 
         assert records.replicas.of_root(root(7)) == [done, replica(second, 7)]
         assert records.replicas.find(first.id, root(7)) == done
         assert records.replicas.find(second.id, root(8)) is None
-        records.replicas.remove_root(root(7))
-        assert records.replicas.all() == [replica(first, 8)]
+        records.replicas.remove(first.id, root(7))
+        records.replicas.remove(first.id, root(7))
+        assert records.replicas.all() == [replica(first, 8), replica(second, 7)]
 
 
 def test_devices_are_found_by_name_id_and_image(transactions: Transactions) -> None:

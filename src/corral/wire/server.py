@@ -48,8 +48,9 @@ class Replica(Part):
     signature: Base64
     size_bytes: Bytes
     peers: tuple[Peer, ...]
-    is_damaged: bool = False
-    """A verification found damage: look at the bytes, not at the books, and heal."""
+    doubt: int = 0
+    """If not 0, a verification found damage: look at the bytes, not at the books, heal, and report
+    this number as ``healed_doubt``. A later finding has a higher number."""
 
 
 class ServerConfiguration(Message):
@@ -65,6 +66,10 @@ class ServerConfiguration(Message):
     replication_ticket: str
     """Opens the chunk servers of the peers; a secret."""
     draining: bool = False
+    removals: tuple[RootHex, ...] = ()
+    """What no version of the farm has any more: to be removed from the store, then to be reported
+    as ``removed``. Only by who was just given this configuration: one that was kept may be older
+    than a publication of the same root."""
 
 
 class ReplicaState(StrEnum):
@@ -75,6 +80,8 @@ class ReplicaState(StrEnum):
     COMPLETE = "complete"
     DAMAGED = "damaged"
     STUCK = "stuck"
+    REMOVING = "removing"
+    """In lists only: the farm awaits that the server reports it removed."""
 
 
 class ReplicaReport(Part):
@@ -89,6 +96,9 @@ class ReplicaReport(Part):
     """Bytes that came over the network for it since the process began."""
     problem: str = ""
     """Why it is damaged or stuck, for people. It is tried again all the same."""
+    healed_doubt: int = 0
+    """The highest ``doubt`` of it that was known when a healing began that left it sound. Damage
+    stands, whatever ``state`` says, until this reaches the doubt."""
 
 
 class SessionReport(Part):
@@ -123,6 +133,9 @@ class ServerReport(Message):
     """What is on offer."""
     refused: tuple[RefusedExport, ...] = ()
     replicas: tuple[ReplicaReport, ...] = ()
+    """Like ``removed`` counted only if ``generation`` is the farm's present one."""
+    removed: tuple[RootHex, ...] = ()
+    """Those of the ``removals`` that are gone: the manifest and the flat file."""
     sessions: tuple[SessionReport, ...] = ()
     counters: dict[str, int] = Field(default_factory=dict)
     """The stream server's own counters since its start, by name."""

@@ -89,7 +89,9 @@ class SmallFarm:
 
     def report_in(self) -> None:
         """Let the server be online."""
-        self.application.take_server_report(self.server.server.id, ServerReport())
+        self.application.take_server_report(
+            self.server.server.id, ServerReport(self.application.show_farm().farm.generation)
+        )
 
 
 @pytest.fixture

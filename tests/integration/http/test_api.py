@@ -186,7 +186,7 @@ def test_what_a_server_reports_is_shown_to_people(farm: SmallFarm, api: httpx.Cl
     assert server.versions[0].done_bytes == 7
 
 
-def test_a_report_from_before_damage_was_found_does_not_undo_the_finding(
+def test_damage_stands_until_a_server_that_knows_of_it_has_healed_it(
     farm: SmallFarm, api: httpx.Client
 ) -> None:
     before = farm.application.show_farm().farm.generation
@@ -195,12 +195,17 @@ def test_a_report_from_before_damage_was_found_does_not_undo_the_finding(
     farm.application.verify_store(server_name("s1"), Progress())
 
     root = farm.version.root.hex
+    generation = farm.application.show_farm().farm.generation
+    answer = api.get(CONFIGURATION, headers=bearer(farm.server_token))
+    (told,) = ServerConfiguration.model_validate_json(answer.content).replicas
     says = ReplicaReport(root=root, state=ReplicaState.COMPLETE)
-    for generation, expected in (
-        (before, ReplicaState.DAMAGED),
-        (farm.application.show_farm().farm.generation, ReplicaState.COMPLETE),
+    healed = says.model_copy(update={"healed_doubt": told.doubt})
+    for known, said, expected in (
+        (before, healed, ReplicaState.DAMAGED),
+        (generation, says, ReplicaState.DAMAGED),
+        (generation, healed, ReplicaState.COMPLETE),
     ):
-        report = ServerReport(server="s1", generation=generation, replicas=(says,))
+        report = ServerReport(server="s1", generation=known, replicas=(said,))
         headers = {**bearer(farm.server_token), "Content-Type": "application/json"}
         assert api.post(REPORT, content=report.model_dump_json(), headers=headers).is_success
         answer = api.get("/v1/servers", headers=bearer(READER))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.chunk_peers import replication_ticket
 from corral.farm.application.ports.chunk_stores import Peer
-from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.farm_key import FarmKey
@@ -42,8 +41,8 @@ class WantedReplica:
     signature: bytes
     size_bytes: int
     peers: tuple[Peer, ...]
-    is_damaged: bool
-    """Whether a verification found damage that nobody has reported healed yet."""
+    doubt: int
+    """The generation in which a verification found damage that nobody has healed yet; else 0."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class ServerConfiguration:
     server: Server
     exports: tuple[WantedExport, ...]
     replicas: tuple[WantedReplica, ...]
+    removals: tuple[RootHash, ...]
+    """What the server must forget; to be reported when it has."""
     replication_ticket: str
 
     @property
@@ -78,9 +79,14 @@ class ConfigureServer:
             others = {other.id: other for other in records.servers.all() if other.id != server.id}
             exports: list[WantedExport] = []
             replicas: list[WantedReplica] = []
+            removals: list[RootHash] = []
             for replica in records.replicas.of_server(server.id):
                 published = [v for v in records.versions.with_root(replica.root) if v.is_published]
                 if not published:
+                    # Others belong to a delete that was killed half way: neither wanted nor, until
+                    # it is asked for again, to be removed.
+                    if replica.is_removing:
+                        removals.append(replica.root)
                     continue
                 if replica.is_offered:
                     exports += [
@@ -101,7 +107,7 @@ class ConfigureServer:
                         name=published[0].name,
                         signature=published[0].signature,
                         size_bytes=published[0].size_bytes,
-                        is_damaged=replica.state is ReplicaState.DAMAGED,
+                        doubt=replica.doubt,
                         peers=tuple(Peer(holder.name, holder.chunk_url) for holder in holders),
                     )
                 )
@@ -110,5 +116,6 @@ class ConfigureServer:
             server=server,
             exports=tuple(sorted(exports, key=lambda export: export.name)),
             replicas=tuple(replicas),
+            removals=tuple(removals),
             replication_ticket=replication_ticket(server, self._key, self._clock.now()),
         )

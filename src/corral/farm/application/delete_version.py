@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.domain.image.errors import (
+    StoreNewerError,
+    StoreNotAStoreError,
+    StoreOtherFarmError,
+    StoreUnreachableError,
     VersionLastError,
     VersionStreamedError,
     VersionUnknownError,
 )
-from corral.farm.domain.image.version import Version, VersionEvent, VersionState
+from corral.farm.domain.image.replica import ReplicaState
+from corral.farm.domain.image.version import VersionEvent, VersionState
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.chunk_stores import ChunkStores
@@ -17,14 +24,37 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.estate.farm import Farm
-    from corral.farm.domain.image.version import VersionName
+    from corral.farm.domain.estate.server import Server, ServerState
+    from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.version import Version, VersionName
+
+
+@dataclass(frozen=True)
+class AwaitedServer:
+    """A server that has yet to forget the version, and says so in its report."""
+
+    server: Server
+    state: ServerState
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What a delete came to."""
+
+    version: Version
+    """Deleted; or still deleting, while servers are awaited."""
+    removed_from: tuple[Server, ...] = ()
+    """Servers out of whose stores it was taken at once."""
+    waiting_for: tuple[AwaitedServer, ...] = ()
 
 
 class DeleteVersion:
     """Takes a version from everybody, then out of the stores.
 
-    In two steps: a delete that is killed between them has only to be asked for again. Chunks stay
-    where they are: other versions may share them, and the collector of garbage decides that.
+    In two steps: a delete that is killed between them has only to be asked for again. A store that
+    is not on this machine is its server's to clear: the server's configuration tells it to, and its
+    report ends the deletion, however long the server was away. Chunks stay where they are: other
+    versions may share them, and the collector of garbage decides that.
     """
 
     def __init__(
@@ -39,8 +69,8 @@ class DeleteVersion:
         self._locks = locks
         self._clock = clock
 
-    def __call__(self, name: VersionName, *, trust_silence: bool = False) -> Version:
-        """Give the deleted version.
+    def __call__(self, name: VersionName, *, trust_silence: bool = False) -> Deletion:
+        """Delete the version.
 
         With ``trust_silence``, sessions of servers that no longer report count as ended.
         Raises ``VersionStreamedError``, ``VersionLastError``, ``ImageBusyError``.
@@ -59,10 +89,10 @@ class DeleteVersion:
                 records.versions.move(seen, deleting)
                 records.farm.raise_generation()
             with self._transactions.writing() as records:
-                self._clear_stores(records, farm, deleting)
-                deleted = deleting.after(VersionEvent.STORES_CLEARED)
-                records.versions.move(deleting, deleted)
-        return deleted
+                removed_from, waiting_for = self._clear_stores(records, farm, deleting)
+                complete_deletions(records, deleting.root)
+                records.farm.raise_generation()
+                return Deletion(records.versions.get(name), removed_from, waiting_for)
 
     def _refuse_if_streamed(
         self, records: Records, version: Version, *, trust_silence: bool
@@ -81,22 +111,52 @@ class DeleteVersion:
         if streaming:
             raise VersionStreamedError(str(version.name), sorted(set(streaming)))
 
-    def _clear_stores(self, records: Records, farm: Farm, version: Version) -> None:
+    def _clear_stores(
+        self, records: Records, farm: Farm, version: Version
+    ) -> tuple[tuple[Server, ...], tuple[AwaitedServer, ...]]:
         """Take the root out of every store, unless another version still has it.
 
         Done under the writer's lock: a publish of the same root either comes before (and is seen
-        here) or after (and sees that the store does not hold the root).
+        here) or after (and sees that the store does not hold the root, or has yet to lose it).
         """
-        still_used = any(
-            other.is_published and other.name != version.name
-            for other in records.versions.with_root(version.root)
-        )
-        if still_used:
-            return
+        removed_from: list[Server] = []
+        waiting_for: list[AwaitedServer] = []
+        if any(other.is_published for other in records.versions.with_root(version.root)):
+            return (), ()
         for replica in records.replicas.of_root(version.root):
             server = records.servers.with_id(replica.server_id)
-            self._stores.open(server.store.path, farm.id).remove_version(version.root)
-        records.replicas.remove_root(version.root)
+            if self._forgot_at_once(replica, server, farm):
+                records.replicas.remove(server.id, replica.root)
+                removed_from.append(server)
+            else:
+                records.replicas.put(replace(replica, state=ReplicaState.REMOVING, problem=""))
+                waiting_for.append(AwaitedServer(server, server.state(self._clock.now())))
+        return tuple(removed_from), tuple(waiting_for)
+
+    def _forgot_at_once(self, replica: Replica, server: Server, farm: Farm) -> bool:
+        """Clear the store, if it is on this machine; whether nothing is left for the server to do.
+
+        Once told to, a server may remove the root at any moment until it reports that it has. So
+        the report must be awaited even if the store can be opened now: what is imported into it in
+        between would be lost. A server that is fetching could finish after we have looked.
+        """
+        if replica.is_removing:
+            return False
+        if replica.state is ReplicaState.WANTED and server.last_report is None:
+            return True
+        try:
+            store = self._stores.open(server.store.path, farm.id)
+            # The same path on another machine is another folder: only what is seen to go is gone.
+            is_here = store.holds(replica.root)
+            store.remove_version(replica.root)
+        except (
+            StoreNewerError,
+            StoreNotAStoreError,
+            StoreOtherFarmError,
+            StoreUnreachableError,
+        ):
+            return False
+        return is_here and replica.is_offered
 
 
 def _refuse_if_last(records: Records, version: Version) -> None:

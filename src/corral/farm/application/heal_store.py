@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corral.farm.application.chunk_peers import peers_of
@@ -47,13 +47,6 @@ class HealStore:
             with self._transactions.writing() as records:
                 for replica in records.replicas.of_server(server.id):
                     if replica.state is ReplicaState.DAMAGED:
-                        records.replicas.put(
-                            replace(
-                                replica,
-                                state=ReplicaState.COMPLETE,
-                                problem="",
-                                reported_at=self._clock.now(),
-                            )
-                        )
+                        records.replicas.put(replica.found_sound(self._clock.now()))
                         records.farm.raise_generation()
         return HealingReport(server, healing)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.domain.estate.errors import NoServerError
-from corral.farm.domain.image.errors import ImageNameTakenError, VersionChangedError
+from corral.farm.domain.image.errors import (
+    ImageNameTakenError,
+    RootBeingRemovedError,
+    VersionChangedError,
+)
 from corral.farm.domain.image.image import Image, ImageId, ImageName
 from corral.farm.domain.image.replica import Replica, ReplicaState
 from corral.farm.domain.image.version import (
@@ -128,6 +133,7 @@ class ImportImage:
             # since the import ended; deletes do that under the writer's lock, as we hold it now.
             if not store.holds(disk.root):
                 raise VersionChangedError(str(name))
+            _keep_what_was_to_go(records, server, disk, now)
             version = Version(
                 image_id=image.id,
                 name=name,
@@ -138,15 +144,14 @@ class ImportImage:
                 description=request.description,
             )
             records.versions.publish(version)
-            records.replicas.put(_complete_replica(server, disk, now))
-            records.farm.raise_generation()
+            complete_deletions(records, disk.root)
+            _note_complete(records, server, disk, now)
         return version
 
     def _note_replica(self, server: Server, disk: ImportedDisk) -> None:
         """Remember that this server, too, holds what it was given again."""
         with self._transactions.writing() as records:
-            records.replicas.put(_complete_replica(server, disk, self._clock.now()))
-            records.farm.raise_generation()
+            _note_complete(records, server, disk, self._clock.now())
 
 
 def _chosen_server(records: Records, name: ServerName | None) -> Server:
@@ -158,17 +163,41 @@ def _chosen_server(records: Records, name: ServerName | None) -> Server:
     return min(servers, key=lambda server: (server.added_at, server.name))
 
 
-def _complete_replica(server: Server, disk: ImportedDisk, now: datetime) -> Replica:
-    return Replica(
-        server_id=server.id,
-        root=disk.root,
-        wanted_at=now,
-        state=ReplicaState.COMPLETE,
-        done_bytes=disk.size_bytes,
-        total_bytes=disk.size_bytes,
-        reported_at=now,
-        completed_at=now,
-    )
+def _keep_what_was_to_go(
+    records: Records, server: Server, disk: ImportedDisk, now: datetime
+) -> None:
+    """Want the root again on servers that were told to forget it.
+
+    One of them may have done so already, or be about to: it then fetches the root again from
+    ``server``, which surely has it only if it was not told to forget it, too.
+    """
+    for replica in records.replicas.of_root(disk.root):
+        if not replica.is_removing:
+            continue
+        if replica.server_id == server.id:
+            raise RootBeingRemovedError(disk.root, server.name)
+        records.replicas.put(
+            Replica(replica.server_id, disk.root, now, total_bytes=disk.size_bytes)
+        )
+
+
+def _note_complete(records: Records, server: Server, disk: ImportedDisk, now: datetime) -> None:
+    """Remember that the server holds it. Damage found before stands: an import reads no store."""
+    known = records.replicas.find(server.id, disk.root)
+    if known is None or not known.doubt:
+        records.replicas.put(
+            Replica(
+                server_id=server.id,
+                root=disk.root,
+                wanted_at=now,
+                state=ReplicaState.COMPLETE,
+                done_bytes=disk.size_bytes,
+                total_bytes=disk.size_bytes,
+                reported_at=now,
+                completed_at=now,
+            )
+        )
+    records.farm.raise_generation()
 
 
 def _refuse_if_not_new(records: Records, request: ImportRequest) -> None:

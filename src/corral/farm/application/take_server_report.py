@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.server import LastReport, ServerId
+from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.delivery.device import DeviceId
-    from corral.farm.domain.image.replica import ReplicaState
     from corral.farm.domain.image.root import RootHash
 
 
@@ -30,6 +31,8 @@ class ReportedReplica:
     total_bytes: int
     fetched_bytes: int = 0
     problem: str = ""
+    healed_doubt: int = 0
+    """The highest doubt after which the server looked at the bytes and left no damage."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,11 @@ class ReportedSession:
 class ServerReport:
     """All that a server says at one time; whatever it does not name is over."""
 
+    generation: int
+    """Of the configuration that the server follows."""
     replicas: tuple[ReportedReplica, ...] = ()
+    removed: tuple[RootHash, ...] = ()
+    """What it was told to forget, and has forgotten."""
     sessions: tuple[ReportedSession, ...] = ()
     counters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     free_bytes: int | None = None
@@ -61,7 +68,11 @@ class TakeServerReport:
         self._clock = clock
 
     def __call__(self, server_id: ServerId, report: ServerReport) -> None:
-        """Take the report. What it says of replicas that the farm does not want is left aside."""
+        """Take the report. What it says of replicas that the farm does not want is left aside.
+
+        So is, until it has learned better, all that a server says of its store without knowing what
+        the farm knows by now: that a root is published again, say, which it says it has removed.
+        """
         now = self._clock.now()
         with self._transactions.writing() as records:
             records.servers.set_report(
@@ -82,26 +93,42 @@ class TakeServerReport:
                     for session in report.sessions
                 ],
             )
+            if report.generation < records.farm.get().generation:
+                return
             for reported in report.replicas:
                 _note(records, server_id, reported, now)
+            for root in report.removed:
+                _note_removed(records, server_id, root)
 
 
 def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now: datetime) -> None:
     known = records.replicas.find(server_id, reported.root)
-    if known is None:
+    if known is None or known.is_removing or reported.state is ReplicaState.REMOVING:
         return
+    doubt = known.doubt
+    if reported.state is ReplicaState.COMPLETE and reported.healed_doubt >= doubt:
+        doubt = 0
     after = replace(
         known,
-        state=reported.state,
+        state=ReplicaState.DAMAGED if doubt else reported.state,
         done_bytes=reported.done_bytes,
         total_bytes=reported.total_bytes,
         fetched_bytes=reported.fetched_bytes,
-        problem=reported.problem,
+        problem=reported.problem or (known.problem if doubt else ""),
         reported_at=now,
-        completed_at=known.completed_at,
+        doubt=doubt,
     )
     if after.is_complete and after.completed_at is None:
         after = replace(after, completed_at=now)
     records.replicas.put(after)
-    if after.is_complete != known.is_complete:
+    if after.is_complete != known.is_complete or after.doubt != known.doubt:
         records.farm.raise_generation()
+
+
+def _note_removed(records: Records, server_id: ServerId, root: RootHash) -> None:
+    known = records.replicas.find(server_id, root)
+    if known is None or not known.is_removing:
+        return
+    records.replicas.remove(server_id, root)
+    complete_deletions(records, root)
+    records.farm.raise_generation()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corral.farm.application.choose_version import published_version
@@ -76,16 +76,13 @@ def note_verification(
     """Bring the replicas of a server in step with what reading its store has found."""
     for replica in records.replicas.of_server(server.id):
         is_damaged = replica.root in found.affected_roots
-        if is_damaged and replica.is_complete:
-            state, problem = ReplicaState.DAMAGED, "chunks are damaged or missing"
+        if is_damaged and replica.state in (ReplicaState.COMPLETE, ReplicaState.DAMAGED):
+            # A finding of its own each time: a healing that began before it does not settle it.
+            records.farm.raise_generation()
+            records.replicas.put(replica.doubted(records.farm.get().generation, clock.now()))
         elif not is_damaged and replica.state is ReplicaState.DAMAGED:
-            state, problem = ReplicaState.COMPLETE, ""
-        else:
-            continue
-        records.replicas.put(
-            replace(replica, state=state, problem=problem, reported_at=clock.now())
-        )
-        records.farm.raise_generation()
+            records.farm.raise_generation()
+            records.replicas.put(replica.found_sound(clock.now()))
 
 
 def _server_to_check(records: Records, version: Version, name: ServerName | None) -> Server:

@@ -9,12 +9,12 @@ from corral.farm.domain.image.errors import (
     VersionUnknownError,
 )
 from corral.farm.domain.image.image import image_name
-from corral.farm.domain.image.version import VersionName, VersionState
+from corral.farm.domain.image.version import VersionEvent, VersionName, VersionState
 
 
 def delete(farm: FarmInMemory, text: str, *, trust_silence: bool = False) -> VersionState:
     name = VersionName.parse(text)
-    return farm.application.delete_version(name, trust_silence=trust_silence).state
+    return farm.application.delete_version(name, trust_silence=trust_silence).version.state
 
 
 def test_deleted_version_is_in_no_store_and_in_no_list(farm: FarmInMemory) -> None:
@@ -92,16 +92,14 @@ def test_content_that_another_version_still_has_stays_in_the_store(farm: FarmInM
     )
 
 
-def test_delete_that_failed_half_way_is_finished_by_asking_again(farm: FarmInMemory) -> None:
-    farm.add_server("s1")
-    farm.import_disk("debian", disk(1))
-    stores = farm.ports.chunk_stores
-    path, store = stores.stores.popitem()
-    with pytest.raises(Exception, match="no store"):
-        delete(farm, "debian/1")
-    assert farm.version("debian/1").state is VersionState.DELETING
-    stores.stores[path] = store
+def test_delete_that_was_killed_half_way_is_finished_by_asking_again(farm: FarmInMemory) -> None:
+    server = farm.add_server("s1")
+    version = farm.import_disk("debian", disk(1)).version
+    with farm.ports.transactions.writing() as records:
+        records.versions.move(version, version.after(VersionEvent.DELETE))
+    assert farm.application.configure_server(server.id).removals == ()
     assert delete(farm, "debian/1") is VersionState.DELETED
+    assert not farm.store_of("s1").holds(version.root)
 
 
 @pytest.mark.parametrize(

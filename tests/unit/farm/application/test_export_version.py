@@ -50,10 +50,10 @@ def test_damaged_version_is_never_written_out(farm: FarmInMemory) -> None:
 
 
 def test_version_that_nobody_holds_cannot_be_exported(farm: FarmInMemory) -> None:
-    farm.add_server("s1")
+    server = farm.add_server("s1")
     version = farm.import_disk("debian", disk(1)).version
     with farm.ports.transactions.writing() as records:
-        records.replicas.remove_root(version.root)
+        records.replicas.remove(server.id, version.root)
     with pytest.raises(VersionNotHeldError):
         farm.application.export_version(request("debian/1"), Progress())
 

@@ -124,7 +124,7 @@ def test_replica_that_is_fetched_anew_stays_on_offer(farm: FarmInMemory) -> None
     server = farm.add_server("s1")
     version = farm.import_disk("debian", disk(1, 2)).version
     report = ReportedReplica(version.root, ReplicaState.FETCHING, 65_536, 131_072)
-    farm.application.take_server_report(server.id, ServerReport(replicas=(report,)))
+    farm.application.take_server_report(server.id, ServerReport(farm.generation, (report,)))
     assert len(farm.application.configure_server(server.id).exports) == 1
 
 
@@ -152,7 +152,7 @@ def test_replication_can_be_watched(farm: FarmInMemory) -> None:
     (replica,) = farm.application.replicate_version(version.name, [second.name])
     assert replica.state is ReplicaState.WANTED
     report = ReportedReplica(version.root, ReplicaState.FETCHING, 65_536, 131_072, 65_536)
-    farm.application.take_server_report(second.id, ServerReport(replicas=(report,)))
+    farm.application.take_server_report(second.id, ServerReport(farm.generation, (report,)))
     seen = farm.application.show_version(version.name).replicas[1]
     assert seen.server.name == "s2"
     assert seen.replica.state is ReplicaState.FETCHING

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -152,13 +153,14 @@ class MemoryChunkStores:
     def __init__(self, files: MutableMapping[Path, bytes]) -> None:
         self._files = files
         self.stores: dict[Path, MemoryChunkStore] = {}
+        self._ids = count(1 << 64)
 
     def create(self, path: Path, farm: FarmId) -> StoreId:
         """Make a store, or take over one of the same farm."""
         if path in self._files:
             raise StoreNotAStoreError(path, "it is a file")
         if path not in self.stores:
-            store_id = StoreId(UUID(int=(1 << 64) + len(self.stores)))
+            store_id = StoreId(UUID(int=next(self._ids)))
             self.stores[path] = MemoryChunkStore(path, farm, store_id, self._files)
         return self.open(path, farm).id
 

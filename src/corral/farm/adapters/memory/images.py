@@ -129,7 +129,6 @@ class MemoryReplicas:
             key=lambda replica: (servers[replica.server_id].name, replica.root),
         )
 
-    def remove_root(self, root: RootHash) -> None:
-        """Want it nowhere any more."""
-        for replica in self.of_root(root):
-            del self._state.replicas[replica.server_id, root]
+    def remove(self, server_id: ServerId, root: RootHash) -> None:
+        """Forget it."""
+        self._state.replicas.pop((server_id, root), None)

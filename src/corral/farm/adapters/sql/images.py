@@ -179,9 +179,13 @@ class SqlReplicas:
         """Give all of them."""
         return self._select()
 
-    def remove_root(self, root: RootHash) -> None:
-        """Want it nowhere any more."""
-        self._connection.execute(delete(tables.replica).where(tables.replica.c.root == root.hex))
+    def remove(self, server_id: ServerId, root: RootHash) -> None:
+        """Delete the row."""
+        self._connection.execute(
+            delete(tables.replica).where(
+                tables.replica.c.server_id == server_id, tables.replica.c.root == root.hex
+            )
+        )
 
     def _select(self, *conditions: ColumnElement[bool]) -> list[Replica]:
         return [

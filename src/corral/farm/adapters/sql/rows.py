@@ -188,6 +188,7 @@ def replica_from(row: AnyRow) -> Replica:
         problem=row.problem,
         reported_at=row.reported_at,
         completed_at=row.completed_at,
+        doubt=row.doubt,
     )
 
 
@@ -204,6 +205,7 @@ def replica_values(replica: Replica) -> Values:
         "problem": replica.problem,
         "reported_at": replica.reported_at,
         "completed_at": replica.completed_at,
+        "doubt": replica.doubt,
     }
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ replica = Table(
     Column("problem", Text, nullable=False),
     Column("reported_at", Instant),
     Column("completed_at", Instant),
+    Column("doubt", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "root"),
 )
 

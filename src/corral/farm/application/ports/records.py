@@ -152,8 +152,8 @@ class Replicas(Protocol):
         """Give all of them, in the order of server names, then roots."""
         ...
 
-    def remove_root(self, root: RootHash) -> None:
-        """Want it nowhere any more."""
+    def remove(self, server_id: ServerId, root: RootHash) -> None:
+        """Forget it; quietly done if there is none."""
         ...
 
 

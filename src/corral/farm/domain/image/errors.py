@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from corral.farm.domain.image.root import RootHash
+
 
 class ImageUnknownError(UnknownThingError):
     """The farm has no image of that name."""
@@ -95,6 +97,19 @@ class VersionChangedError(TryAgainError):
         super().__init__(
             f"{name!r} was changed by another command in the meantime, nothing was written:"
             " look at it again and repeat the command"
+        )
+
+
+class RootBeingRemovedError(TryAgainError):
+    """What a server was told to remove is not published there until it says that it has."""
+
+    code = "root-being-removed"
+
+    def __init__(self, root: RootHash, server: str) -> None:
+        super().__init__(
+            f"server {server!r} is still to remove the deleted content {root.short}, nothing was"
+            " published: start that server and import again when it has reported, or import into"
+            " another server with --server"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ class ReplicaState(StrEnum):
     """What a server last said of a replica that the farm wants it to hold.
 
     These are observations and no state machine: a store can lose or regain bytes at any moment, so
-    that any report may follow any other.
+    that any report may follow any other. Only ``REMOVING`` is the farm's own word.
     """
 
     WANTED = "wanted"
@@ -29,6 +29,9 @@ class ReplicaState(StrEnum):
     """Some chunks are missing or do not match their names."""
     STUCK = "stuck"
     """The server cannot go on by itself; the problem says why."""
+    REMOVING = "removing"
+    """No version has this root any more, and the server was told to forget it. Stands until the
+    server says that it has, or until the root is published again elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,31 @@ class Replica:
     reported_at: datetime | None = None
     completed_at: datetime | None = None
     """When it was first complete; kept when it is damaged later."""
+    doubt: int = 0
+    """The farm's generation in which a verification found damage; 0 if none stands.
+
+    A server that says "complete" does not settle a doubt: a healing does that began after it, or a
+    verification that finds nothing.
+    """
+
+    @property
+    def is_removing(self) -> bool:
+        """Whether the server was told to forget it."""
+        return self.state is ReplicaState.REMOVING
+
+    def doubted(self, generation: int, now: datetime) -> Replica:
+        """Give the replica as it is after a verification found damage."""
+        return replace(
+            self,
+            state=ReplicaState.DAMAGED,
+            problem="chunks are damaged or missing",
+            doubt=generation,
+            reported_at=now,
+        )
+
+    def found_sound(self, now: datetime) -> Replica:
+        """Give the replica as it is after its bytes were read and no damage was left."""
+        return replace(self, state=ReplicaState.COMPLETE, problem="", doubt=0, reported_at=now)
 
     @property
     def is_complete(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from corral.farm.application.delete_version import Deletion
     from corral.farm.application.heal_store import HealingReport
     from corral.farm.application.import_image import ImportOutcome
     from corral.farm.application.list_devices import DeviceView
@@ -104,6 +105,17 @@ def version(of: Version) -> dict[str, Json]:
         "access": of.access.value,
         "state": of.state.value,
         "published_at": _instant(of.published_at),
+    }
+
+
+def deletion(of: Deletion) -> dict[str, Json]:
+    """Show what a delete came to."""
+    return {
+        **version(of.version),
+        "removed_from": [server.name for server in of.removed_from],
+        "waiting_for": [
+            {"server": one.server.name, "state": one.state.value} for one in of.waiting_for
+        ],
     }
 
 

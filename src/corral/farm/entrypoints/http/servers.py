@@ -51,13 +51,8 @@ def routes(application: Application) -> APIRouter:
     def report(token: Bearer, message: wire.ServerReport) -> wire.ReportAccepted:
         """Take what a server says of itself; whatever it does not name is over."""
         server = application.recognise_server(token)
-        generation = application.show_farm().farm.generation
-        if message.generation < generation:
-            # Said without knowing what the farm has learned since, such as damage in a store that
-            # a verification found: it must not be overwritten by "complete".
-            message = message.model_copy(update={"replicas": ()})
         application.take_server_report(server, _report(message))
-        return wire.ReportAccepted(generation=generation)
+        return wire.ReportAccepted(generation=application.show_farm().farm.generation)
 
     return router
 
@@ -80,18 +75,21 @@ def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
                 export=str(replica.name),
                 signature=_base64(replica.signature),
                 size_bytes=replica.size_bytes,
-                is_damaged=replica.is_damaged,
+                doubt=replica.doubt,
                 peers=tuple(wire.Peer(server=peer.server, url=peer.url) for peer in replica.peers),
             )
             for replica in wanted.replicas
         ),
         replication_ticket=wanted.replication_ticket,
         draining=wanted.server.draining,
+        removals=tuple(root.hex for root in wanted.removals),
     )
 
 
 def _report(message: wire.ServerReport) -> ServerReport:
     return ServerReport(
+        generation=message.generation,
+        removed=tuple(map(RootHash, message.removed)),
         replicas=tuple(
             ReportedReplica(
                 root=RootHash(replica.root),
@@ -100,6 +98,7 @@ def _report(message: wire.ServerReport) -> ServerReport:
                 total_bytes=replica.total_bytes,
                 fetched_bytes=replica.fetched_bytes,
                 problem=replica.problem,
+                healed_doubt=replica.healed_doubt,
             )
             for replica in message.replicas
         ),

@@ -13,6 +13,7 @@ import structlog
 from corral.farm.adapters.farm_folder.farm_key import is_signed
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.stream.materialisation import Materialiser
+from corral.farm.entrypoints.stream.removal import Remover
 from corral.farm.entrypoints.stream.replication import Replicator
 from corral.wire.server import RefusedExport, ServerReport, SessionReport
 
@@ -44,10 +45,12 @@ class StreamHost:
     _offered: tuple[str, ...] = ()
     _refused: tuple[RefusedExport, ...] = ()
     replicator: Replicator = field(init=False)
+    remover: Remover = field(init=False)
     materialiser: Materialiser = field(init=False)
 
     def __post_init__(self) -> None:
         self.replicator = Replicator(self.store, self.on_change)
+        self.remover = Remover(self.store, self.replicator.may_write)
         self.materialiser = Materialiser()
 
     def start(self) -> None:
@@ -55,11 +58,14 @@ class StreamHost:
         self.replicator.start()
         self.materialiser.start()
 
-    def apply(self, wanted: ServerConfiguration) -> bool:
-        """Put a configuration in force; False, having done nothing, if it is not one for us."""
+    def apply(self, wanted: ServerConfiguration, *, is_kept: bool = False) -> bool:
+        """Put a configuration in force; False, having done nothing, if it is not one for us.
+
+        One that was kept from an earlier run removes nothing: what was deleted when it was written
+        may be published again.
+        """
         if not self._is_acceptable(wanted):
             return False
-        before = self._in_force
         self._in_force = wanted
         self._point_to_peers(wanted)
         exports: list[tuple[str, native.ServedVersion]] = []
@@ -79,17 +85,24 @@ class StreamHost:
             self.server.drain()
         elif not wanted.draining and self.server.is_draining:
             self.server.undrain()
-        self._replicate(wanted, before)
+        self._replicate(wanted)
         self.materialiser.want(offered.values())
+        if not is_kept:
+            self.remover.want(wanted.removals, wanted.generation)
         _log.info(
             "configuration in force",
             generation=wanted.generation,
             exports=len(exports),
             refused=len(refused),
             replicas=len(wanted.replicas),
+            removals=len(wanted.removals),
             draining=wanted.draining,
         )
         return True
+
+    def tidy(self) -> None:
+        """Remove what was deleted and is no longer in use."""
+        self.remover.work()
 
     def report(self) -> ServerReport:
         """Say what is."""
@@ -105,6 +118,7 @@ class StreamHost:
             exports=self._offered,
             refused=self._refused,
             replicas=self.replicator.reports(),
+            removed=self.remover.removed(),
             sessions=tuple(map(_session, self.server.sessions())),
             counters=self.server.counters(),
             store_free_bytes=free,
@@ -167,7 +181,7 @@ class StreamHost:
     def _peers_of(self, root: str) -> native.Peers:
         return self._peers.setdefault(root, native.Peers())
 
-    def _replicate(self, wanted: ServerConfiguration, before: ServerConfiguration | None) -> None:
+    def _replicate(self, wanted: ServerConfiguration) -> None:
         replicas: dict[str, tuple[Replica, native.Peers]] = {}
         for replica in wanted.replicas:
             try:
@@ -177,11 +191,6 @@ class StreamHost:
                 continue
             replicas[replica.root] = (replica, self._peers_of(replica.root))
         self.replicator.want(replicas)
-        known = {one.root for one in before.replicas if one.is_damaged} if before else set()
-        for replica in wanted.replicas:
-            # Said again until the farm has heard of the healing; heard once is enough.
-            if replica.is_damaged and replica.root not in known:
-                self.replicator.doubt(replica.root)
 
     def _check_signature(self, signed: Export | Replica) -> None:
         key = base64.b64decode(self.server_file.farm_public_key)

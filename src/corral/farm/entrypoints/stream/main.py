@@ -84,12 +84,13 @@ def _follow(host: StreamHost, api: FarmApi, kept: KeptConfiguration, signals: _S
     """Keep to the farm's configuration until told to stop."""
     last = kept.read()
     if last is not None:
-        host.apply(last)
+        host.apply(last, is_kept=True)
     while not signals.is_stopping:
         signals.wake.clear()
         wanted = api.configuration()
         if wanted is not None and host.apply(wanted):
             kept.write(wanted)
+        host.tidy()
         api.report(host.report())
         # Not cleared between the look and the wait: a signal in between is not slept through.
         if not signals.is_stopping:

@@ -35,8 +35,13 @@ class _Work:
     fetched_bytes: int = 0
     not_before: float = 0.0
     """When to try again, on the monotonic clock."""
-    is_doubted: bool = False
-    """The farm found damage: the books may say that all is there, the bytes must be looked at."""
+    healed_doubt: int = 0
+    """The highest doubt that a healing has settled since the process began."""
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the farm found damage: the books may say that all is there, look at the bytes."""
+        return self.wanted.doubt > self.healed_doubt
 
     def is_due(self, now: float) -> bool:
         """Whether there is something to do for it at ``now``."""
@@ -57,6 +62,7 @@ class _Work:
             total_bytes=size,
             fetched_bytes=fetched,
             problem=self.problem,
+            healed_doubt=self.healed_doubt,
         )
 
 
@@ -74,6 +80,8 @@ class Replicator:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _wake: threading.Event = field(default_factory=threading.Event)
     _works: dict[str, _Work] = field(default_factory=dict)
+    _current: _Work | None = None
+    _is_healing: bool = False
     _is_stopping: bool = False
     _thread: threading.Thread = field(init=False)
 
@@ -93,20 +101,19 @@ class Replicator:
                     work.progress.cancel()
             for root, (wanted, peers) in replicas.items():
                 known = self._works.setdefault(root, _Work(wanted, peers))
-                if known.wanted.peers != wanted.peers:
+                if (known.wanted.peers, known.wanted.doubt) != (wanted.peers, wanted.doubt):
                     known.not_before = 0.0
                 known.wanted, known.peers = wanted, peers
+                if known.is_doubted:
+                    known.state = ReplicaState.DAMAGED
         self._wake.set()
 
-    def doubt(self, root: str) -> None:
-        """Look at the bytes of a replica again, and heal it."""
+    def may_write(self, root: str) -> bool:
+        """Whether the manifest of a root that is no longer wanted could still be written."""
         with self._lock:
-            work = self._works.get(root)
-            if work is not None:
-                work.is_doubted = True
-                work.not_before = 0.0
-                work.state = ReplicaState.DAMAGED
-        self._wake.set()
+            current = self._current
+            # A healing writes what any version lacks.
+            return current is not None and (current.wanted.root == root or self._is_healing)
 
     def reports(self) -> tuple[ReplicaReport, ...]:
         """Say how far each is."""
@@ -142,7 +149,8 @@ class Replicator:
             if self._is_stopping or self._works.get(root) is not work:
                 return
             progress = work.progress = native.Progress()
-            is_doubted = work.is_doubted
+            doubt, is_doubted = work.wanted.doubt, work.is_doubted
+            self._current, self._is_healing = work, is_doubted
             if not is_doubted:
                 work.state = ReplicaState.FETCHING
         problem, state = "", ReplicaState.COMPLETE
@@ -162,10 +170,10 @@ class Replicator:
         if problem and state is ReplicaState.COMPLETE:
             state = ReplicaState.DAMAGED
         with self._lock:
-            work.progress = None
+            work.progress = self._current = None
             work.fetched_bytes += fetched
             if is_doubted and state is ReplicaState.COMPLETE:
-                work.is_doubted = False
+                work.healed_doubt = doubt
             work.state = ReplicaState.DAMAGED if work.is_doubted else state
             work.problem = problem
             again = _HEAL_AGAIN_SECONDS if work.is_doubted else _RETRY_SECONDS

@@ -333,11 +333,18 @@ def delete_version(  # noqa: PLR0913 - one for each option of the command
     application = opening.opened(context, farm)
     if not yes and not as_json:
         typer.confirm(f"Delete {name}? It cannot be brought back.", abort=True)
-    deleted = application.delete_version(name, trust_silence=trust_silence)
+    deletion = application.delete_version(name, trust_silence=trust_silence)
     if as_json:
-        print_json(documents.version(deleted))
-    else:
-        print_line(f"deleted {deleted.name}")
+        print_json(documents.deletion(deletion))
+        return
+    removed = ", ".join(server.name for server in deletion.removed_from)
+    if not deletion.waiting_for:
+        print_line(f"deleted {name}" + (f" from {removed}" if removed else ""))
+        return
+    print_line(f"{name} is offered no more" + (f"; removed from {removed}" if removed else ""))
+    for one in deletion.waiting_for:
+        when = "in a moment" if one.state == "online" else "when it is back"
+        print_line(f"{one.server.name} removes it {when}, and the version is deleted")
 
 
 @commands.command("replicate", epilog="Example: corral image replicate debian/2 --to s2 --wait")
