@@ -52,14 +52,25 @@ _MAX_LAYERS: Final = 64
 
 
 @dataclass(frozen=True)
+class DataFile:
+    """A file with bytes of the disk."""
+
+    path: Path
+    least_bytes: int = 0
+    """What it has if it is whole, as far as the layer says so."""
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One file of a chain."""
+    """One image of a chain."""
 
     path: Path
     format: DiskFormat
     size_bytes: int
     node: programs.BlockNode
     """The layer alone, without what it builds on."""
+    files: tuple[DataFile, ...]
+    """The image's own file, but for a VMDK that only names others."""
 
 
 def layers_of(path: Path, wanted: DiskFormat | None) -> tuple[Layer, ...]:
@@ -106,6 +117,7 @@ def _look_at(
     if disk_format is DiskFormat.RAW:
         return _raw_layer(path), None
     parent: str | None = None
+    files: tuple[DataFile, ...] = ()
     if disk_format is DiskFormat.QCOW2 and keeps_data_elsewhere(path):
         raise DiskNotAnImageError(path, "it is a qcow2 that keeps its data in another file")
     if disk_format is DiskFormat.VHD and is_differencing_vhd(path):
@@ -113,8 +125,10 @@ def _look_at(
     if disk_format is DiskFormat.VMDK:
         descriptor = read_descriptor(path)
         parent = descriptor.parent
-        for extent in descriptor.extents:
-            _beside(path, extent, folder)
+        files = tuple(
+            DataFile(_beside(path, extent.name, folder), extent.least_bytes)
+            for extent in descriptor.extents
+        )
     node: programs.BlockNode = {
         "driver": DRIVERS[disk_format],
         "file": {"driver": "file", "filename": str(path)},
@@ -122,7 +136,8 @@ def _look_at(
     if disk_format in _WITH_BACKING:
         node["backing"] = None
     information = _information(path, node)
-    layer = Layer(path, disk_format, int(information["virtual-size"]), node)
+    size = int(information["virtual-size"])
+    layer = Layer(path, disk_format, size, node, files or (DataFile(path),))
     parent = information.get("backing-filename") or parent
     if parent is None:
         return layer, None
@@ -165,7 +180,7 @@ def _raw_layer(path: Path) -> Layer:
         reason = f"a raw disk consists of sectors of {SECTOR_BYTES} bytes, and it has {size} bytes"
         raise DiskNotAnImageError(path, reason)
     node = {"driver": "raw", "file": {"driver": "file", "filename": str(path)}}
-    return Layer(path, DiskFormat.RAW, size, node)
+    return Layer(path, DiskFormat.RAW, size, node, (DataFile(path),))
 
 
 def _beside(image: Path, name: str, folder: Path) -> Path:
@@ -197,7 +212,7 @@ def _information(path: Path, node: programs.BlockNode) -> dict[str, str]:
 def refusal(path: Path, error: programs.QemuError) -> DiskDamagedError | DiskUnreadableError:
     """Say in our words why QEMU would not open a file whose mark is right."""
     reason = str(error).replace(str(path), path.name)
-    if "lock" in reason and "Failed to get" in reason:
+    if "Is another process using the image" in reason:  # the last line of what QEMU says
         return DiskUnreadableError(path, "a running machine is writing to it; shut it down first")
     if "Permission denied" in reason:
         return DiskUnreadableError(path, "permission denied")

@@ -12,18 +12,29 @@ _MAX_DESCRIPTOR_BYTES: Final = (
 )  # VMware writes 10 KiB; a split disk of 2 TB has 1,024 lines
 
 _EXTENT: Final = re.compile(
-    rb'^[ \t]*(?:RW|RDONLY|NOACCESS)[ \t]+\d+[ \t]+\w+[ \t]+"([^"\n]*)"', re.MULTILINE
+    rb'^[ \t]*(?:RW|RDONLY|NOACCESS)[ \t]+(\d+)[ \t]+(\w+)[ \t]+"([^"\n]*)"(?:[ \t]+(\d+))?',
+    re.MULTILINE,
 )
+_PLAIN: Final = (b"FLAT", b"VMFS")  # the disk's bytes as they are, without books of their own
 _PARENT: Final = re.compile(
     rb'^[ \t]*parentFileNameHint[ \t]*=[ \t]*"([^"\n]*)"', re.MULTILINE | re.IGNORECASE
 )
 
 
 @dataclass(frozen=True)
+class Extent:
+    """A file with a part of the disk."""
+
+    name: str
+    least_bytes: int
+    """What the file has if it is whole; 0 for one that keeps books of its own."""
+
+
+@dataclass(frozen=True)
 class Descriptor:
     """The other files of a VMDK."""
 
-    extents: tuple[str, ...]
+    extents: tuple[Extent, ...]
     parent: str | None
 
 
@@ -44,9 +55,15 @@ def read_descriptor(path: Path) -> Descriptor:
         text = file.read(length).split(b"\0", 1)[0]
     parent = _PARENT.search(text)
     return Descriptor(
-        extents=tuple(_text(name) for name in _EXTENT.findall(text)) if names_extents else (),
+        extents=tuple(map(_extent, _EXTENT.finditer(text))) if names_extents else (),
         parent=_text(parent[1]) if parent else None,
     )
+
+
+def _extent(line: re.Match[bytes]) -> Extent:
+    sectors, kind, name, start = line.groups()
+    least = (int(start or 0) + int(sectors)) * _SECTOR_BYTES if kind in _PLAIN else 0
+    return Extent(_text(name), least)
 
 
 def _text(name: bytes) -> str:
