@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 COUNTERS_PAGE = ROOT / "docs" / "reference" / "counters.md"
 STREAM_COUNTERS = ROOT / "crates" / "stream-server" / "src" / "counters.rs"
 BINDING = ROOT / "crates" / "native" / "src" / "stream.rs"
@@ -35,3 +36,28 @@ def test_every_counter_of_a_server_is_explained_and_no_other() -> None:
     counted.add("sessions")
     of_servers = COUNTERS_PAGE.read_text().split("## What to watch")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", of_servers, re.MULTILINE)) == counted
+
+
+def test_every_page_is_listed() -> None:
+    listed = DOCS / "index.md", DOCS / "adr" / "index.md"
+    found = {
+        (index.parent / link).resolve()
+        for index in listed
+        for link in re.findall(r"\]\(([\w/.-]+\.md)\)", index.read_text())
+    }
+    assert found | {listed[0]} == set(DOCS.rglob("*.md"))
+
+
+def test_every_page_but_the_decisions_is_in_the_navigation() -> None:
+    named = set(re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    assert named == {page for page in pages if not page.startswith("adr/0")}
+
+
+def test_every_decision_has_options_and_costs() -> None:
+    for record in DOCS.glob("adr/0*.md"):
+        text = record.read_text()
+        headings = re.findall(r"^## (\w+)", text, re.MULTILINE)
+        assert {"Context", "Drivers", "Options", "Decision", "Consequences"} <= {*headings}, record
+        assert re.search(r"^Status: (accepted|proposed|replaced by ADR \d+)$", text, re.MULTILINE)
+        assert "\n- Bad: " in text, record
