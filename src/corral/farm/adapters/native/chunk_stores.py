@@ -44,6 +44,12 @@ class NativeChunkStores:
                 store = native.Store.create(path, str(farm))
             except native.StoreExistsError:
                 store = native.Store.open(path, str(farm))
+            except native.FolderNotEmptyError as strange:
+                # It may be a store that cannot be opened: why not is worth more to know.
+                try:
+                    store = native.Store.open(path, str(farm))
+                except native.NotAStoreError:
+                    raise strange from None
             return StoreId(UUID(store.id))
 
     def open(self, path: Path, farm: FarmId) -> NativeChunkStore:
