@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -113,7 +114,7 @@ impl Store {
         refuse_strange_content(&folder)?;
         for part in Folder::PARTS {
             let part = path.join(part);
-            match fs::create_dir(&part) {
+            match create_private(&part) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(IoFailure::new("create", &part, error).into());
                 }
@@ -162,7 +163,7 @@ impl Store {
         // A folder of the layout that a copy or a restore left out was empty, or is missed when it is needed.
         for part in Folder::PARTS {
             let part = path.join(part);
-            match fs::create_dir(&part) {
+            match create_private(&part) {
                 Err(error) if !part.is_dir() => {
                     return Err(FolderError::Io(IoFailure::new("create", &part, error)).into());
                 }
@@ -470,4 +471,9 @@ fn refuse_strange_content(folder: &Folder) -> Result<(), CreateError> {
         }
     }
     Ok(())
+}
+
+/// Make a folder that only this user may look into: images hold whatever their disks held.
+fn create_private(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)
 }

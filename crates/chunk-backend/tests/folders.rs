@@ -26,6 +26,17 @@ fn a_store_is_the_same_after_it_was_opened_again() {
 }
 
 #[test]
+fn what_a_store_holds_is_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    let store = bench.store("store");
+    for part in ["packs", "manifests", "flat", "incoming"] {
+        let mode = fs::metadata(store.path().join(part)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o700, "{part}");
+    }
+}
+
+#[test]
 fn a_folder_without_a_description_is_not_a_store() {
     let bench = Bench::new();
     let error = Store::open(bench.folder.path(), FARM).unwrap_err();

@@ -6,7 +6,7 @@ use chunk_store::RootHash;
 use clap::{Args, Parser, Subcommand};
 
 const CONFIG_HELP: &str = r#"A login answer, or how to log in:
-{"login": {"urls": ["http://10.0.0.1:8080"], "device": "pc1", "key_file": "/etc/corral.key"}}"#;
+{"login": {"urls": ["http://10.0.0.1:10800"], "device": "pc1", "key_file": "/etc/corral.key"}}"#;
 
 /// Streams a disk from whichever server can serve it.
 #[derive(Parser)]
