@@ -1,0 +1,74 @@
+"""A stream process dies, the API dies, a server is drained: what reads, goes on."""
+
+import base64
+import json
+
+from tests.integration.farm.estate import Estate, is_offered
+
+
+def test_a_reader_sees_nothing_of_a_killed_stream_process(estate: Estate) -> None:
+    client = estate.start_client("pc1-kill")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    serving = client.current_server()
+    assert serving is not None
+    estate.kill(serving)
+    reader.go_on_for(2)
+    assert client.current_server() == ({"s1", "s2"} - {serving}).pop()
+
+
+def test_streams_go_on_without_the_api_and_even_start(estate: Estate) -> None:
+    answer = estate.login(["s2"])
+    both = estate.start_client("pc1-both")
+    reader = both.read_forever(estate.root)
+    reader.go_on_for(1)
+    estate.kill("api")
+    reader.go_on_for(1)
+    estate.kill("s2")
+    estate.start_stream("s2")
+    restarted = estate.start_client("pc1-s2", answer)
+    assert restarted.read_once(estate.root).verdicts == ("ok",)
+    reader.go_on_for(1)
+
+
+def test_a_kept_configuration_with_a_forged_root_is_not_served(estate: Estate) -> None:
+    server, answer = estate.servers["s2"], estate.login(["s2"])
+    estate.kill("api")
+    estate.kill("s2")
+    estate.start_stream("s2")
+    estate.wait_for(lambda: is_offered(server, answer), "the kept configuration was not used")
+    estate.kill("s2")
+
+    kept = json.loads(server.kept_configuration.read_bytes())
+    (export,) = (one for one in kept["exports"] if one["name"] == answer["export"])
+    signature = bytearray(base64.b64decode(export["signature"]))
+    signature[10] ^= 1
+    export["signature"] = base64.b64encode(signature).decode()
+    server.kept_configuration.write_text(json.dumps(kept))
+    refusals = estate.log_of("s2").count("signature-wrong")
+    estate.start_stream("s2")
+    estate.wait_for(
+        lambda: estate.log_of("s2").count("signature-wrong") > refusals,
+        "the forgery was not noticed",
+    )
+    assert not is_offered(server, answer)
+
+    estate.start_api()
+    estate.wait_for(lambda: is_offered(server, answer), "the farm's own word was not taken")
+
+
+def test_a_client_leaves_a_server_that_drains(estate: Estate) -> None:
+    client = estate.start_client("pc1-drain")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    leaving = client.current_server()
+    assert leaving is not None
+    (staying,) = {"s1", "s2"} - {leaving}
+    estate.corral.ask("server", "drain", leaving)
+    assert [one["name"] for one in estate.login()["servers"]] == [staying]
+    estate.wait_for(lambda: client.current_server() == staying, "the client did not move")
+    estate.wait_for(lambda: estate.session_counts()[leaving] == 0, "a session stayed")
+    reader.go_on_for(1)
+    # Until it is undrained, it lets nobody in, whatever ticket he has.
+    assert not is_offered(estate.servers[leaving], estate.login())
+    assert is_offered(estate.servers[staying], estate.login())
