@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from corral.farm.adapters.clock import SystemClock
 from corral.farm.adapters.farm_folder.image_locks import FileImageLocks
-from corral.farm.adapters.farm_folder.private_file import PRIVATE_FOLDER
+from corral.farm.adapters.farm_folder.private_file import (
+    PRIVATE_FOLDER,
+    write_private_file,
+)
 from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
 from corral.farm.adapters.randomness import RandomIds, RandomTokens
 from corral.farm.application.add_server import AddServer
@@ -40,9 +43,12 @@ from corral.farm.application.verify_store import VerifyStore
 from corral.farm.application.verify_version import VerifyVersion
 from corral.farm.domain.estate.errors import (
     FarmDatabaseError,
+    FarmExistsError,
+    FarmFolderTakenError,
     FarmUnknownError,
     ProgramMissingError,
 )
+from corral.farm.settings import FarmSettings
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.chunk_stores import ChunkStores
@@ -52,7 +58,6 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
-    from corral.farm.settings import FarmSettings
 
 
 class Ports(Protocol):
@@ -276,13 +281,18 @@ class Application:
 def new_farm(settings: FarmSettings) -> Application:
     """Make the folder for a farm that ``create_farm`` is going to make.
 
-    Raises ``FarmDatabaseError`` if the folder cannot be made.
+    Raises ``FarmDatabaseError`` if the folder cannot be made; for a database that is elsewhere also
+    what opening it raises, ``FarmExistsError`` and ``FarmFolderTakenError``.
     """
+    if settings.database_file is None:
+        _look_for_another_farm(settings)
     try:
         settings.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         if settings.database_file is not None:
             # SQLite's other files take the mode of this one.
             settings.database_file.touch(mode=0o600)
+        else:
+            write_private_file(settings.settings_file, settings.settings_text.encode())
     except OSError as error:
         reason = f"{settings.folder}: {(error.strerror or str(error)).lower()}"
         raise FarmDatabaseError(reason) from error
@@ -301,3 +311,19 @@ def open_farm(settings: FarmSettings) -> Application:
     ports = FolderPorts(settings)
     ports.transactions.set_up()
     return Application(ports)
+
+
+def _look_for_another_farm(settings: FarmSettings) -> None:
+    """Refuse before anything is written to the folder: its key would be that of no farm."""
+    kept = FarmSettings.read(settings.folder, {})
+    farm_file = kept.database_file or kept.settings_file
+    if farm_file.exists() and kept.database_url != settings.database_url:
+        raise FarmFolderTakenError(settings.folder)
+    transactions = FolderPorts(settings).transactions
+    transactions.set_up()
+    with transactions.reading() as records:
+        try:
+            farm = records.farm.get()
+        except FarmUnknownError:
+            return
+    raise FarmExistsError(farm.name)

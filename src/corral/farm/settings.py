@@ -1,10 +1,13 @@
-"""Where a farm lives: its folder, and what that folder implies."""
+"""Where a farm lives: its folder, and what that folder says and implies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from corral.farm.domain.estate.errors import FarmSettingsUnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +17,9 @@ DATABASE_VARIABLE: Final = "CORRAL_DATABASE_URL"
 DEFAULT_FOLDER: Final = Path("/var/lib/corral")
 DEFAULT_API_URL: Final = "http://127.0.0.1:10800"
 
+_FORMAT: Final = 1
+_EMBEDDED: Final = "sqlite:///"
+
 
 @dataclass(frozen=True)
 class FarmSettings:
@@ -22,22 +28,39 @@ class FarmSettings:
     folder: Path
     """Absolute."""
     database_url: str
-    """SQLAlchemy URL; the embedded SQLite in the folder unless told otherwise."""
+    """``sqlite:///PATH``, in the folder unless told otherwise, or ``postgresql://…``."""
 
     @classmethod
     def read(cls, folder: Path | None, environment: Mapping[str, str]) -> FarmSettings:
-        """Take the folder as given, else from ``CORRAL_FARM``, else the default."""
+        """Take the folder as given, else from ``CORRAL_FARM``, else the default.
+
+        The database is that of ``CORRAL_DATABASE_URL``, else of the folder's settings file, else
+        the one in the folder. Raises ``FarmSettingsUnusableError``.
+        """
         chosen = (folder or Path(environment.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)).absolute()
-        return cls(
-            folder=chosen,
-            database_url=environment.get(DATABASE_VARIABLE) or f"sqlite:///{chosen / 'farm.db'}",
-        )
+        settings = cls(chosen, f"{_EMBEDDED}{chosen / 'farm.db'}")
+        url = environment.get(DATABASE_VARIABLE) or _kept_database(settings.settings_file)
+        return settings.with_database(url) if url else settings
+
+    def with_database(self, url: str) -> FarmSettings:
+        """Give the same with another database."""
+        return replace(self, database_url=url)
 
     @property
     def database_file(self) -> Path | None:
         """The file of an embedded database; none for one that is elsewhere."""
-        scheme, separator, path = self.database_url.partition(":///")
-        return Path(path) if separator and scheme.startswith("sqlite") else None
+        is_embedded = self.database_url.startswith(_EMBEDDED)
+        return Path(self.database_url.removeprefix(_EMBEDDED)) if is_embedded else None
+
+    @property
+    def settings_file(self) -> Path:
+        """What must be known before the database can be opened."""
+        return self.folder / "farm.json"
+
+    @property
+    def settings_text(self) -> str:
+        """What the settings file holds; a farm with an embedded database has none."""
+        return json.dumps({"format": _FORMAT, "database": self.database_url}, indent=2) + "\n"
 
     @property
     def key_file(self) -> Path:
@@ -53,3 +76,21 @@ class FarmSettings:
     def log_file(self) -> Path:
         """Where unexpected errors of the command line are written down."""
         return self.folder / "log" / "corral.log"
+
+
+def _kept_database(path: Path) -> str | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise FarmSettingsUnusableError(path, (error.strerror or str(error)).lower()) from error
+    except ValueError as error:
+        reason = "it is not JSON"
+        raise FarmSettingsUnusableError(path, reason) from error
+    match content:
+        case {"format": 1, "database": str(url)}:
+            return url
+        case _:
+            reason = f"it is not of format {_FORMAT}, or names no database"
+            raise FarmSettingsUnusableError(path, reason)

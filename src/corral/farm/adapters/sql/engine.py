@@ -1,51 +1,29 @@
-"""What a database needs of its own: the only place with SQL that is not portable."""
+"""Which database a URL means; what each needs of its own is in ``sqlite`` and ``postgresql``."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
-
-from sqlalchemy import create_engine, event
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-WRITING: Final = "corral_writing"
-"""Execution option of a connection that is going to write."""
-
-# A writer holds the lock for milliseconds; who waits longer than this has met something broken.
-_BUSY_MILLISECONDS: Final = 20_000
-
 
 def open_engine(url: str) -> Engine:
-    """Open a database by its SQLAlchemy URL."""
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
+    """Open ``sqlite:///PATH``, or what ``libpq`` understands as ``postgresql://…``.
+
+    Nothing is connected yet; raises ``DatabaseUrlInvalidError``.
+    """
+    # Only the one that is used is loaded: a command should start at once.
+    if url.startswith("sqlite:"):
+        from corral.farm.adapters.sql.sqlite import open_sqlite  # noqa: PLC0415
+
+        return open_sqlite(url)
+    from corral.farm.adapters.sql.postgresql import open_postgresql  # noqa: PLC0415
+
+    return open_postgresql(url)
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
-    # The driver's own idea of when a transaction begins is switched off; `_begin_sqlite` says it.
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {_BUSY_MILLISECONDS}",
-        "synchronous = FULL",  # what was committed survives a power cut
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    # Readers go on while somebody writes. The mode is the file's and stays with it. SQLite does not
-    # wait for the lock that the change takes: where it is not to be had, another process that opens
-    # the new database at this moment is making the same change.
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        with suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once. Taken later, after it has read, the upgrade could only fail:
-    # what it read might have changed.
-    is_writing = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+def lift_limits(connection: Connection) -> None:
+    """Let the statements of this transaction take the time that they need."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

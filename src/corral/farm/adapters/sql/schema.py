@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
 
+from corral.farm.adapters.sql.engine import lift_limits
 from corral.farm.domain.estate.errors import FarmNewerError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - see the module's docstring
     from alembic.config import Config  # noqa: PLC0415
 
+    lift_limits(connection)
     configuration = Config()
     configuration.set_main_option("script_location", "corral.farm.adapters.sql:migrations")
     configuration.attributes["connection"] = connection

@@ -61,13 +61,16 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+Name: Final = String(63).with_variant(String(63, collation="C"), "postgresql")
+"""Names come in the same order from every database: by their characters, in no language."""
+
 farm = Table(
     "farm",
     metadata,
     # The primary key is always this one value: a database holds one farm.
     Column("singleton", Integer, primary_key=True, autoincrement=False),
     Column("id", Uuid, nullable=False),
-    Column("name", String(63), nullable=False),
+    Column("name", Name, nullable=False),
     Column("public_key", LargeBinary(32), nullable=False),
     Column("api_urls", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -78,7 +81,7 @@ server = Table(
     "server",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("name", String(63), nullable=False, unique=True),
+    Column("name", Name, nullable=False, unique=True),
     Column("listen", JSON, nullable=False),
     Column("advertised", JSON, nullable=False),
     Column("chunks_listen", String(64), nullable=False),
@@ -104,7 +107,7 @@ image = Table(
     "image",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("name", String(63), nullable=False, unique=True),
+    Column("name", Name, nullable=False, unique=True),
     Column("description", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("last_number", Integer, nullable=False),
@@ -146,7 +149,7 @@ device = Table(
     "device",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("name", String(63), nullable=False, unique=True),
+    Column("name", Name, nullable=False, unique=True),
     Column("mac", String(17), nullable=False, unique=True),
     Column("key_digest", LargeBinary(32), nullable=False),
     Column("registered_at", Instant, nullable=False),

@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
-
-from sqlalchemy.exc import DBAPIError
+from weakref import finalize
 
 from corral.farm.adapters.sql import schema
 from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
-from corral.farm.adapters.sql.engine import WRITING, open_engine
+from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
+from corral.farm.adapters.sql.failures import translated
 from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
-from corral.farm.domain.estate.errors import FarmDatabaseError
+from corral.farm.adapters.sql.options import WRITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ class SqlTransactions:
 
     def set_up(self) -> None:
         """Bring the schema up to date; a change looks again under the lock."""
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             if schema.is_current(connection):
                 return
         with self._begun(is_writing=True) as connection:
@@ -66,7 +66,7 @@ class SqlTransactions:
     @contextmanager
     def reading(self) -> Iterator[SqlRecords]:
         """Look at one moment."""
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             try:
                 yield SqlRecords.on(connection)
             finally:
@@ -84,21 +84,14 @@ class SqlTransactions:
 
     @contextmanager
     def _begun(self, *, is_writing: bool) -> Iterator[Connection]:
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             begun = connection.execution_options(**{WRITING: is_writing})
             with begun.begin():
                 yield begun
 
     @cached_property
     def _engine(self) -> Engine:
-        return open_engine(self._url)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Give the database's own failures the words of the domain."""
-    try:
-        yield
-    except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
-        raise FarmDatabaseError(reason) from error
+        engine = open_engine(self._url)
+        # A command ends without a word to us; a server likes to be told.
+        finalize(self, engine.dispose)
+        return engine

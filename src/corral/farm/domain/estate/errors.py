@@ -9,6 +9,7 @@ from corral.farm.domain.errors import (
     InvalidInputError,
     RefusedError,
     TakenError,
+    TryAgainError,
     UnknownThingError,
 )
 
@@ -37,7 +38,10 @@ class FarmExistsError(TakenError):
     code = "farm-exists"
 
     def __init__(self, name: FarmName) -> None:
-        super().__init__(f"there is a farm here already, {name!r}: name another folder with --farm")
+        super().__init__(
+            f"there is a farm here already, {name!r}: name another folder with --farm,"
+            " or another database with --database"
+        )
 
 
 class FarmNewerError(EnvironmentFaultError):
@@ -60,7 +64,112 @@ class FarmDatabaseError(EnvironmentFaultError):
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"the farm's database cannot be used: {reason}; nothing was changed by this command."
-            " Check the farm folder's disk and permissions, then try again"
+            " Check the database, the farm folder's disk and permissions, then try again"
+        )
+
+
+class DatabaseUrlInvalidError(InvalidInputError):
+    """A database is named by a URL that holds no password."""
+
+    code = "database-url-invalid"
+
+    @classmethod
+    def because_unreadable(cls) -> DatabaseUrlInvalidError:
+        """Say that it is none."""
+        return cls(
+            "this is not the URL of a PostgreSQL database: write it as"
+            " postgresql://USER@HOST/DATABASE, or postgresql://USER@HOST1,HOST2/DATABASE"
+        )
+
+    @classmethod
+    def because_secret(cls) -> DatabaseUrlInvalidError:
+        """Say that its password would be kept and shown."""
+        return cls(
+            "the URL of a database must not hold a password, which others would see:"
+            " put it into ~/.pgpass (mode 0600), a service file, or a file named by PGPASSFILE"
+        )
+
+
+class FarmDatabaseUnreachableError(TryAgainError):
+    """No server of the farm's database answers, or none that takes changes."""
+
+    code = "farm-database-unreachable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the farm's database cannot be reached: {reason}; nothing was changed by this step."
+            " Start it, or correct the host in the farm's settings, then try again"
+        )
+
+
+class FarmDatabaseLostError(TryAgainError):
+    """The connection to the farm's database broke in the middle of a change or a look."""
+
+    code = "farm-database-lost"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the connection to the farm's database broke: {reason}; the change is there whole or"
+            " not at all. Look whether it is, then try again"
+        )
+
+
+class FarmDatabaseBusyError(TryAgainError):
+    """Somebody else holds the farm's database for longer than anybody should."""
+
+    code = "farm-database-busy"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the farm's database is busy: {reason}; nothing was changed by this step. Try again"
+        )
+
+
+class FarmDatabaseDeniedError(EnvironmentFaultError):
+    """The farm's database does not let this user in, or not do what a farm does."""
+
+    code = "farm-database-denied"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the farm's database refuses: {reason}. The password comes from ~/.pgpass, a service"
+            " file, PGPASSFILE or PGPASSWORD; the user must own the database"
+        )
+
+
+class FarmDatabaseMissingError(EnvironmentFaultError):
+    """The database server has no database of that name."""
+
+    code = "farm-database-missing"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the farm's database is not there: {reason}. Make it with 'createdb --owner USER NAME'"
+            " on the database server, or correct its name"
+        )
+
+
+class FarmFolderTakenError(TakenError):
+    """The records of a farm stay in the database that it was made with."""
+
+    code = "farm-folder-taken"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} is the folder of a farm that has another database:"
+            " name another folder with --farm"
+        )
+
+
+class FarmSettingsUnusableError(EnvironmentFaultError):
+    """The settings file in the farm's folder must be readable, and of a format that is known."""
+
+    code = "farm-settings-unusable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the farm's settings {path} cannot be used: {reason};"
+            " restore the file from the backup of the farm folder"
         )
 
 

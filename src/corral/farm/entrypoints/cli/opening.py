@@ -63,9 +63,11 @@ def opened(context: typer.Context, farm: Path | None) -> Application:
     return open_farm(settings)
 
 
-def created(context: typer.Context, farm: Path | None) -> Application:
-    """Make room for a new farm."""
+def created(context: typer.Context, farm: Path | None, database: str | None) -> Application:
+    """Make room for a new farm, with its records in its folder or in another database."""
     settings = settings_of(context, farm)
+    if database is not None:
+        settings = settings.with_database(database)
     creator = _root(context).creator
     if creator is not None:
         return creator(settings)

@@ -96,8 +96,8 @@ def _written_down() -> Path | None:
     """Append the traceback to the farm's log, if there is a folder to write to."""
     from corral.farm.settings import FarmSettings  # noqa: PLC0415 - only when it is needed
 
-    settings = FarmSettings.read(None, os.environ)
-    with suppress(OSError):
+    with suppress(OSError, DomainError):
+        settings = FarmSettings.read(None, os.environ)
         if settings.folder.is_dir():
             settings.log_file.parent.mkdir(mode=0o700, exist_ok=True)
             with settings.log_file.open("a", encoding="utf-8") as log:

@@ -13,7 +13,7 @@ commands = command_group("The farm itself.")
 
 
 @commands.command("create", epilog="Example: corral farm create home --farm /srv/corral")
-def create_farm(
+def create_farm(  # noqa: PLR0913 - one for each option
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the farm.", metavar="NAME")],
     *,
@@ -26,6 +26,16 @@ def create_farm(
             show_default="http://127.0.0.1:10800",
         ),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            help="PostgreSQL that keeps the records: postgresql://USER@HOST[,HOST]/DATABASE,"
+            " without a password.",
+            show_default="SQLite in the folder",
+        ),
+    ] = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,15 +45,16 @@ def create_farm(
 
     checked = farm_name(name)
     urls = tuple(map(api_url, api or [DEFAULT_API_URL]))
-    made = opening.created(context, farm).create_farm(checked, urls)
+    made = opening.created(context, farm, database).create_farm(checked, urls)
     if as_json:
         print_json(documents.farm(made))
         return
-    folder = opening.settings_of(context, farm).folder
+    settings = opening.settings_of(context, farm)
     print_facts(
         [
             ("farm", made.name),
-            ("folder", str(folder)),
+            ("folder", str(settings.folder)),
+            ("database", database or settings.database_url),
             ("api", " ".join(made.api_urls)),
             ("next", "corral server add NAME --store DIR --listen ADDRESS --chunks ADDRESS"),
         ]
@@ -57,12 +68,18 @@ def show_farm(
     """Show the farm's own facts."""
     summary = opening.opened(context, farm).show_farm()
     if as_json:
-        print_json(documents.farm_summary(summary))
+        print_json(
+            {
+                **documents.farm_summary(summary),
+                "database": opening.settings_of(context, farm).database_url,
+            }
+        )
         return
     print_facts(
         [
             ("farm", summary.farm.name),
             ("id", str(summary.farm.id)),
+            ("database", opening.settings_of(context, farm).database_url),
             ("created", human_time(summary.farm.created_at)),
             ("public key", summary.farm.public_key.hex()),
             ("api", " ".join(summary.farm.api_urls)),

@@ -7,13 +7,17 @@ revision = "0001"
 down_revision = None
 
 
+# In the same order from every database: by their characters, in no language.
+NAME = sa.String(63).with_variant(sa.String(63, collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     """Make every table of the first release."""
     op.create_table(
         "farm",
         sa.Column("singleton", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("name", sa.String(63), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("public_key", sa.LargeBinary(32), nullable=False),
         sa.Column("api_urls", sa.JSON, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -22,7 +26,7 @@ def upgrade() -> None:
     op.create_table(
         "server",
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("name", sa.String(63), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("listen", sa.JSON, nullable=False),
         sa.Column("advertised", sa.JSON, nullable=False),
         sa.Column("chunks_listen", sa.String(64), nullable=False),
@@ -49,7 +53,7 @@ def upgrade() -> None:
     op.create_table(
         "image",
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("name", sa.String(63), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_number", sa.Integer, nullable=False),
@@ -87,7 +91,7 @@ def upgrade() -> None:
     op.create_table(
         "device",
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("name", sa.String(63), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("mac", sa.String(17), nullable=False),
         sa.Column("key_digest", sa.LargeBinary(32), nullable=False),
         sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
