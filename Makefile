@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 30
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system env native target demo fmt lint types layers test test-fast test-native test-integration test-e2e fuzz bench bench-quick accept docs lock deny ci clean
+.PHONY: help setup system env native target demo fmt lint types layers test test-fast test-pg test-native test-integration test-e2e fuzz bench bench-quick accept docs lock deny ci clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,14 +72,17 @@ layers: env ## the import contracts
 	@PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 test-fast: env ## unit and contract tests on memory and SQLite
-	@$(BIN)/python -m pytest -q tests/unit tests/contract
+	@$(BIN)/python -m pytest -q -m "not postgresql" tests/unit tests/contract
+
+test-pg: env ## the same contract on a PostgreSQL of its own, and what only that can do
+	@$(BIN)/python -m pytest -q -m postgresql tests/unit tests/contract tests/integration
 
 test-native: native ## every Rust test, and the binding's
 	@cargo test --quiet --locked --workspace
 	$(BIN)/python -m pytest -q tests/native
 
 test-integration: native target ## a farm of real processes on loopback
-	@$(BIN)/python -m pytest -q tests/integration
+	@$(BIN)/python -m pytest -q -m "not postgresql" tests/integration
 
 test-e2e: setup ## what others wrote against ours, and the demo with its guest
 	@$(BIN)/python -m pytest -q tests/e2e
@@ -112,6 +115,7 @@ test: ## sets up, then every test there is
 	$(MAKE) layers
 	$(MAKE) docs
 	$(MAKE) test-fast
+	$(MAKE) test-pg
 	$(MAKE) test-native
 	$(MAKE) test-integration
 	$(MAKE) test-e2e

@@ -17,14 +17,18 @@ from corral.farm.application.ports.farm_key import FarmKey
 from corral.farm.application.ports.image_locks import ImageLocks
 from corral.farm.application.ports.records import Transactions
 from corral.farm.application.ports.secret_files import SecretFiles
+from tests.conftest import ON_POSTGRESQL
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", ON_POSTGRESQL])
 def transactions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Transactions]:
     if request.param == "memory":
         yield MemoryTransactions()
         return
-    sql = SqlTransactions(f"sqlite:///{tmp_path / 'farm.db'}")
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql").new_database()
+    sql = SqlTransactions(url)
     sql.set_up()
     yield sql
     sql.close()

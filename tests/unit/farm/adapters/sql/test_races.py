@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.contract.things import FARM, image, version
@@ -32,16 +31,15 @@ def at_once(*works: Callable[[], None]) -> list[DomainError]:
     return errors
 
 
-def test_of_many_who_publish_the_same_number_one_does(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
+def test_of_many_who_publish_the_same_number_one_does(database_url: str) -> None:
     debian = image("debian", 1)
-    first = SqlTransactions(url)
+    first = SqlTransactions(database_url)
     first.set_up()
     with first.writing() as records:
         records.images.add(debian)
 
     def publish() -> None:
-        mine = SqlTransactions(url)
+        mine = SqlTransactions(database_url)
         try:
             with mine.writing() as records:
                 records.versions.publish(version(debian, 1, 1))
@@ -55,15 +53,14 @@ def test_of_many_who_publish_the_same_number_one_does(tmp_path: Path) -> None:
     first.close()
 
 
-def test_no_rise_of_the_generation_is_lost(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
-    first = SqlTransactions(url)
+def test_no_rise_of_the_generation_is_lost(database_url: str) -> None:
+    first = SqlTransactions(database_url)
     first.set_up()
     with first.writing() as records:
         records.farm.set_up(FARM)
 
     def raise_it() -> None:
-        mine = SqlTransactions(url)
+        mine = SqlTransactions(database_url)
         for _ in range(10):
             with mine.writing() as records:
                 seen = records.farm.get().generation
@@ -78,11 +75,9 @@ def test_no_rise_of_the_generation_is_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("openers", [2, 6])
-def test_many_may_open_a_new_database_at_once(tmp_path: Path, openers: int) -> None:
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
-
+def test_many_may_open_a_new_database_at_once(database_url: str, openers: int) -> None:
     def set_up() -> None:
-        mine = SqlTransactions(url)
+        mine = SqlTransactions(database_url)
         mine.set_up()
         mine.close()
 

@@ -1,4 +1,3 @@
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -6,12 +5,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+from tests.contract.things import FARM
 
 from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.schema import REVISIONS
 from corral.farm.adapters.sql.tables import metadata
 from corral.farm.adapters.sql.transactions import SqlTransactions
 from corral.farm.domain.estate.errors import FarmDatabaseError, FarmNewerError
+
+
+def set_up(url: str) -> Engine:
+    transactions = SqlTransactions(url)
+    transactions.set_up()
+    transactions.close()
+    return open_engine(url)
 
 
 def scripts() -> ScriptDirectory:
@@ -31,10 +39,8 @@ def test_scripts_say_whether_they_expand_or_contract() -> None:
         assert name.startswith((f"{script.revision}_expand_", f"{script.revision}_contract_"))
 
 
-def test_migrations_lead_to_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
-    SqlTransactions(url).set_up()
-    engine = open_engine(url)
+def test_migrations_lead_to_the_tables_that_the_code_uses(database_url: str) -> None:
+    engine = set_up(database_url)
     with engine.connect() as connection:
         differences = compare_metadata(
             MigrationContext.configure(connection, opts={"compare_type": True}), metadata
@@ -43,22 +49,23 @@ def test_migrations_lead_to_the_tables_that_the_code_uses(tmp_path: Path) -> Non
     assert differences == []
 
 
-def test_setting_up_twice_changes_nothing(tmp_path: Path) -> None:
-    transactions = SqlTransactions(f"sqlite:///{tmp_path / 'farm.db'}")
+def test_setting_up_twice_changes_nothing(database_url: str) -> None:
+    transactions = SqlTransactions(database_url)
     transactions.set_up()
-    before = (tmp_path / "farm.db").stat().st_size
+    with transactions.writing() as records:
+        records.farm.set_up(FARM)
     transactions.set_up()
+    with transactions.reading() as records:
+        assert records.farm.get() == FARM
     transactions.close()
-    assert (tmp_path / "farm.db").stat().st_size >= before
 
 
-def test_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "farm.db"
-    SqlTransactions(f"sqlite:///{path}").set_up()
-    with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE alembic_version SET version_num = '9999'")
-    raw.close()
-    transactions = SqlTransactions(f"sqlite:///{path}")
+def test_database_of_a_newer_release_is_refused(database_url: str) -> None:
+    engine = set_up(database_url)
+    with engine.begin() as raw:
+        raw.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    transactions = SqlTransactions(database_url)
     with pytest.raises(FarmNewerError, match="9999"):
         transactions.set_up()
     transactions.close()
