@@ -63,7 +63,8 @@ def _offered(
     names: "Callable[[Application], Iterator[tuple[str, str]]]",
 ) -> list[tuple[str, str]]:
     try:
-        farm = context.params.get("farm")
+        # While a shell completes, no callback runs that would have remembered the one in front.
+        farm = context.params.get("farm") or context.find_root().params.get("farm_folder")
         application = opened(context, None if farm is None else Path(farm))
         return [offer for offer in names(application) if offer[0].startswith(incomplete)]
     except Exception:  # noqa: BLE001 - whatever is wrong, the command itself will say it

@@ -6,6 +6,8 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from typer.core import TyperGroup
@@ -16,9 +18,9 @@ from corral.farm.entrypoints.cli.failures import ExitCode, exit_code_of, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 DEBUG_VARIABLE: Final = "CORRAL_DEBUG"
+FARM_OPTION: Final = "--farm"
 
 
 class CorralGroup(TyperGroup):
@@ -49,6 +51,8 @@ class CorralGroup(TyperGroup):
         as_json = "--json" in arguments
         try:
             outcome = super().main(args=arguments, standalone_mode=False, **extra)
+            if outcome == ExitCode.INTERRUPTED:  # Typer makes an interrupt an ending of its own
+                say("interrupted", "interrupted", as_json=as_json)
             return outcome if isinstance(outcome, int) else ExitCode.DONE
         except TyperException as error:
             say(error.format_message(), "usage", as_json=as_json)
@@ -71,7 +75,7 @@ class CorralGroup(TyperGroup):
         except Exception as error:  # noqa: BLE001 - the last line of defence against tracebacks
             if _is_debugging(arguments):
                 traceback.print_exc()
-            say(_unexpected(error), "unexpected", as_json=as_json)
+            say(_unexpected(error, arguments), "unexpected", as_json=as_json)
             return ExitCode.UNEXPECTED
 
 
@@ -85,19 +89,30 @@ def _help_line(error: TyperException) -> str:
     return f"{path} --help"
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: Exception, arguments: Sequence[str]) -> str:
     summary = f"something went wrong inside Corral ({type(error).__name__}: {error})"
-    log = _written_down()
+    log = _written_down(_farm_named(arguments))
     where = "run it again with --debug before the command" if log is None else f"see {log}"
     return f"{summary}; {where}"
 
 
-def _written_down() -> Path | None:
+def _farm_named(arguments: Sequence[str]) -> Path | None:
+    """Find the farm's folder again where no command is left to ask; the last one said counts."""
+    named = None
+    for option, value in zip_longest(arguments, arguments[1:]):
+        if option == FARM_OPTION and value is not None:
+            named = value
+        elif option.startswith(f"{FARM_OPTION}="):
+            named = option.partition("=")[2]
+    return Path(named) if named else None
+
+
+def _written_down(farm: Path | None) -> Path | None:
     """Append the traceback to the farm's log, if there is a folder to write to."""
     from corral.farm.settings import FarmSettings  # noqa: PLC0415 - only when it is needed
 
     with suppress(OSError, DomainError):
-        settings = FarmSettings.read(None, os.environ)
+        settings = FarmSettings.read(farm, os.environ)
         if settings.folder.is_dir():
             settings.log_file.parent.mkdir(mode=0o700, exist_ok=True)
             with settings.log_file.open("a", encoding="utf-8") as log:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from dataclasses import dataclass
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from corral.farm.application.progress import Amounts, Progress
@@ -13,7 +14,7 @@ from corral.farm.entrypoints.cli.output import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
+    from types import FrameType, TracebackType
     from typing import Protocol, Self
 
     class Display(Protocol):
@@ -43,20 +44,47 @@ def run_shown(
     """Give what ``verb`` gives, showing its progress on the standard error stream meanwhile.
 
     A bar on a terminal; elsewhere a plain line every few seconds, or nothing if quiet. An interrupt
-    (Ctrl-C) cancels the verb and waits until it has ended cleanly.
+    (Ctrl-C) cancels the verb and waits until it has ended cleanly; a second one does not wait.
     """
     progress = Progress()
     worker = _Worker(verb, progress)
-    worker.start()
-    with display_for(title, is_quiet=is_quiet) as display:
-        while worker.is_alive():
-            try:
-                worker.join(_LOOK_SECONDS)
-            except KeyboardInterrupt:
+    with _Interrupts() as interrupts, display_for(title, is_quiet=is_quiet) as display:
+        worker.start()
+        while not worker.has_ended.wait(_LOOK_SECONDS):
+            if interrupts.is_first_seen and not progress.is_cancelled:
                 progress.cancel()
             display.show(progress.amounts())
         display.show(progress.amounts())
     return worker.outcome()
+
+
+class _Interrupts:
+    """Notes the first Ctrl-C instead of raising it, wherever the program is just then."""
+
+    def __init__(self) -> None:
+        self.is_first_seen = False
+        self._is_ours = False
+
+    def __enter__(self) -> Self:
+        # Whoever ignores interrupts, such as a script's job in the background, goes on doing so.
+        self._is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._is_ours:
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.is_first_seen:
+            signal.default_int_handler(number, frame)
+        self.is_first_seen = True
 
 
 class _Worker(Thread, Generic[Outcome]):
@@ -64,6 +92,9 @@ class _Worker(Thread, Generic[Outcome]):
         # A daemon, so that a verb which does not heed its cancelling cannot keep a second Ctrl-C
         # from ending the program.
         super().__init__(name="verb", daemon=True)
+        # Waited for instead of the thread: an exception in ``Thread.join`` of Python 3.11, such as
+        # an interrupt, leaves the thread marked as ended while it runs on.
+        self.has_ended = Event()
         self._verb = verb
         self._progress = progress
         self._result: list[Outcome] = []
@@ -74,6 +105,8 @@ class _Worker(Thread, Generic[Outcome]):
             self._result.append(self._verb(self._progress))
         except BaseException as error:  # noqa: BLE001 - carried to the thread that asked
             self._error = error
+        finally:
+            self.has_ended.set()
 
     def outcome(self) -> Outcome:
         if self._error is not None:

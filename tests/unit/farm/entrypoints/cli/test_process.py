@@ -13,7 +13,7 @@ from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.farm import api_url, farm_name
 from corral.farm.settings import FarmSettings
 
-PROGRAM = "from corral.farm.entrypoints.cli.main import run; run()"
+PROGRAM = "from corral.farm.entrypoints.cli.program import run; run()"
 
 
 def corral(farm: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +81,19 @@ def test_database_that_is_none_is_said_without_a_traceback(folder: Path) -> None
     assert json.loads(ended.stderr)["code"] == "farm-database"
 
 
+def test_interrupt_while_the_program_is_loaded_leaves_no_traceback(folder: Path) -> None:
+    press = "import signal, sys; sys.meta_path.insert(0, type('Reader', (), {'find_spec':"
+    press += " lambda *_: signal.raise_signal(signal.SIGINT)}));"
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.replace("import run; ", f"import run; {press}")],
+        env={**os.environ, "CORRAL_FARM": str(folder), "PYTHONPATH": str(Path("src").absolute())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "error: interrupted\ncode: interrupted\n")
+
+
 def test_help_loads_no_database_and_no_tables() -> None:
     code = (
         "import sys; from corral.farm.entrypoints.cli.main import app;"
@@ -117,6 +130,16 @@ def test_shell_completes_names_from_the_farm(home: Path) -> None:
     )
     assert ended.stdout.split() == ["pc1", "pc2"]
     environment["CORRAL_FARM"] = str(home / "nothing")
+    environment |= {"COMP_WORDS": f"corral --farm {home} device show p", "COMP_CWORD": "5"}
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.split() == ["pc1", "pc2"]
+    environment |= {"COMP_WORDS": "corral device show p", "COMP_CWORD": "3"}
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=environment,
