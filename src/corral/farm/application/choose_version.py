@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.image.errors import VersionNotHeldError, VersionUnknownError
+from corral.farm.domain.image.errors import (
+    VersionDamagedError,
+    VersionNotHeldError,
+    VersionUnknownError,
+)
+from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records
@@ -23,13 +28,12 @@ def published_version(records: Records, name: VersionName) -> Version:
 
 def holding_server(records: Records, version: Version, name: ServerName | None) -> Server:
     """Give the named server, or the first by name that holds the version completely."""
-    complete = {r.server_id for r in records.replicas.of_root(version.root) if r.is_complete}
-    if name is not None:
-        server = records.servers.get(name)
-        if server.id not in complete:
-            raise VersionNotHeldError(str(version.name), server.name)
-        return server
-    for server in records.servers.all():
-        if server.id in complete:
+    states = {r.server_id: r.state for r in records.replicas.of_root(version.root)}
+    servers = records.servers.all() if name is None else (records.servers.get(name),)
+    for server in servers:
+        if states.get(server.id) is ReplicaState.COMPLETE:
             return server
-    raise VersionNotHeldError(str(version.name), "any")
+    for server in servers:
+        if states.get(server.id) is ReplicaState.DAMAGED:
+            raise VersionDamagedError(str(version.name), server.name)
+    raise VersionNotHeldError(str(version.name), name)

@@ -94,4 +94,4 @@ def _server_to_check(records: Records, version: Version, name: ServerName | None
     for server in records.servers.all():
         if server.id in holders:
             return server
-    raise VersionNotHeldError(str(version.name), "any")
+    raise VersionNotHeldError(str(version.name), None)

@@ -19,7 +19,7 @@ class NameInvalidError(InvalidInputError):
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(
-            f"{text!r} cannot be the name of a {kind}: use 1 to 63 of a-z, 0-9, dot and dash,"
+            f"{text!r} is no {kind} name: use 1 to 63 of a-z, 0-9, dot and dash,"
             " with a letter or a digit at both ends"
         )
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from corral.farm.application.progress import Progress
 from corral.farm.domain.image.errors import (
     ExportExistsError,
     StoreDamagedError,
+    VersionDamagedError,
     VersionNotHeldError,
     VersionUnknownError,
 )
+from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.version import VersionName
 
 TARGET = Path("/exports/debian.raw")
@@ -49,12 +52,22 @@ def test_damaged_version_is_never_written_out(farm: FarmInMemory) -> None:
     assert TARGET not in farm.ports.files
 
 
+def test_damage_that_is_known_is_said_with_the_command_that_heals(farm: FarmInMemory) -> None:
+    server = farm.add_server("s1")
+    version = farm.import_disk("debian", disk(1)).version
+    with farm.ports.transactions.writing() as records:
+        (replica,) = records.replicas.of_root(version.root)
+        records.replicas.put(replace(replica, state=ReplicaState.DAMAGED))
+    with pytest.raises(VersionDamagedError, match=f"corral store heal {server.name}"):
+        farm.application.export_version(request("debian/1"), Progress())
+
+
 def test_version_that_nobody_holds_cannot_be_exported(farm: FarmInMemory) -> None:
     server = farm.add_server("s1")
     version = farm.import_disk("debian", disk(1)).version
     with farm.ports.transactions.writing() as records:
         records.replicas.remove(server.id, version.root)
-    with pytest.raises(VersionNotHeldError):
+    with pytest.raises(VersionNotHeldError, match="no server holds 'debian/1'"):
         farm.application.export_version(request("debian/1"), Progress())
 
 

@@ -142,7 +142,14 @@ class VersionNotHeldError(RefusedError):
 
     code = "version-not-held"
 
-    def __init__(self, name: str, server: str) -> None:
+    def __init__(self, name: str, server: str | None) -> None:
+        if server is None:
+            super().__init__(
+                f"no server holds {name!r} completely: 'corral image show"
+                f" {name.partition('/')[0]}' says how far each has got; if none gets there, import"
+                " the disk again"
+            )
+            return
         super().__init__(
             f"server {server!r} does not hold {name!r} completely:"
             f" 'corral image replicate {name} --to {server}' brings it there"

@@ -170,6 +170,16 @@ def test_delete_asks_first(corral: CommandLine, with_images: FarmInMemory) -> No
     assert "code: version-last" in corral("image", "delete", "debian/2", "--yes").err
 
 
+def test_delete_for_a_program_asks_nobody_and_wants_to_be_told(
+    corral: CommandLine, with_images: FarmInMemory
+) -> None:
+    with_images.report(with_images.application.list_servers()[0].server)
+    refused = corral("image", "delete", "debian/1", "--json")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert corral("image", "delete", "debian/1", "--json", "--yes").json["state"] == "deleted"
+
+
 def test_delete_of_a_streamed_version_names_the_device(
     corral: CommandLine, with_images: FarmInMemory
 ) -> None:

@@ -331,7 +331,10 @@ def delete_version(  # noqa: PLR0913 - one for each option of the command
 
     name = VersionName.parse(version)
     application = opening.opened(context, farm)
-    if not yes and not as_json:
+    if not yes:
+        if as_json:
+            message = f"nobody is asked with --json: say --yes to delete {name}"
+            raise typer.BadParameter(message)
         typer.confirm(f"Delete {name}? It cannot be brought back.", abort=True)
     deletion = application.delete_version(name, trust_silence=trust_silence)
     if as_json:
