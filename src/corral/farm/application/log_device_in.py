@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
-from corral.farm.domain.delivery.device import Device, DeviceId, Login
+from corral.farm.domain.delivery.device import Login
 from corral.farm.domain.delivery.errors import (
     DeviceUnassignedError,
     ImageWithoutVersionError,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.delivery.device import Device, DeviceId
     from corral.farm.domain.estate.server import Server
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version
@@ -63,24 +64,35 @@ class LogDeviceIn:
         now = self._clock.now()
         with self._transactions.writing() as records:
             device = records.devices.with_id(device_id)
-            if running is None:
-                version = _version_to_start(records, device)
-            else:
-                version = _version_that_runs(records, device, running)
-            servers = rank_servers(_candidates(records, version.root, now), device.id)
-            if not servers:
-                raise NoServerForVersionError(version.name)
-            login = Login(servers[0].id, now, version.image_id)
+            answer = answer_to_login(records, device, self._key, now, running)
+            login = Login(answer.servers[0].id, now, answer.version.image_id)
             records.devices.set_login(device.id, login)
-        expires_at = now + TICKET_LIFE
-        ticket = Ticket(Purpose.STREAM, device.id, expires_at, version.root)
-        return LoginAnswer(
-            device=device.logged_in(login),
-            version=version,
-            ticket=ticket.sealed(self._key.sign(ticket.message())),
-            expires_at=expires_at,
-            servers=servers,
-        )
+        return replace(answer, device=device.logged_in(login))
+
+
+def answer_to_login(
+    records: Records, device: Device, key: FarmKey, now: datetime, running: RootHash | None = None
+) -> LoginAnswer:
+    """Give what the device would be answered at ``now``, changing nothing.
+
+    Raises what :class:`LogDeviceIn` raises.
+    """
+    if running is None:
+        version = _version_to_start(records, device)
+    else:
+        version = _version_that_runs(records, device, running)
+    servers = rank_servers(_candidates(records, version.root, now), device.id)
+    if not servers:
+        raise NoServerForVersionError(version.name)
+    expires_at = now + TICKET_LIFE
+    ticket = Ticket(Purpose.STREAM, device.id, expires_at, version.root)
+    return LoginAnswer(
+        device=device,
+        version=version,
+        ticket=ticket.sealed(key.sign(ticket.message())),
+        expires_at=expires_at,
+        servers=servers,
+    )
 
 
 def _version_to_start(records: Records, device: Device) -> Version:
