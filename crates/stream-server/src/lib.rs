@@ -13,6 +13,7 @@ mod clock;
 mod cold;
 mod connection;
 mod counters;
+mod disk;
 mod export;
 mod flat;
 mod input;
@@ -31,6 +32,7 @@ mod ticket;
 mod transmission;
 
 pub use counters::{Counters, LATENCY_BUCKETS_MICROSECONDS};
+pub use disk::{Disk, DiskError, Zeroing};
 pub use export::{Export, Version, VersionError};
 pub use server::{ServeStoreError, StartError, StreamServer};
 pub use session::SessionView;

@@ -1,6 +1,8 @@
 //! A server on real sockets, a version whose chunks can be held back, and a client that says what it is told to.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod plain_disk;
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
