@@ -5,18 +5,20 @@ from collections.abc import Callable
 from http import HTTPStatus
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from corral.farm.domain.access.token import TokenDigest
 from corral.farm.entrypoints.http import devices, lists, servers
 from corral.farm.entrypoints.http.admission import Admission, Limits
 from corral.farm.entrypoints.http.application import Application
+from corral.farm.entrypoints.http.permitted import Gate, OpenTo, open_to, serve_declared
 from corral.farm.entrypoints.http.problems import MEDIA_TYPE, answer_with_problems
 from corral.wire.listing import Health
 from corral.wire.problem import Problem
 
 _UNHAPPY = (
     HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.CONFLICT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -34,9 +36,8 @@ def create_app(
 ) -> FastAPI:
     """Wire the API to the application.
 
-    ``reader`` is the digest of the key that opens the lists. No page that loads scripts from
-    elsewhere is served.
-    The description is at ``/openapi.json``.
+    ``reader`` is the digest of the key that opens what readers may see. No page that loads scripts
+    from elsewhere is served. The description is at ``/openapi.json``.
     """
     app = FastAPI(
         title="Corral",
@@ -54,15 +55,27 @@ def create_app(
         },
     )
     answer_with_problems(app)
-    app.include_router(devices.routes(application))
-    app.include_router(servers.routes(application))
-    app.include_router(lists.routes(application, reader))
+    serve_declared(
+        app,
+        Gate(application, reader),
+        (
+            devices.routes(application),
+            servers.routes(application),
+            lists.routes(),
+            _health(application),
+        ),
+    )
+    app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)
+    return app
 
-    @app.get("/v1/health", tags=["health"], operation_id="health")
+
+def _health(application: Application) -> APIRouter:
+    router = APIRouter(prefix="/v1/health", tags=["health"])
+
+    @router.get("", operation_id="health", dependencies=[open_to(OpenTo.EVERYBODY)])
     def health() -> Health:
         """Say that the API is up and reaches its database. Asks for no token."""
         farm = application.show_farm().farm
         return Health(release=version("corral"), farm=farm.id, generation=farm.generation)
 
-    app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)
-    return app
+    return router

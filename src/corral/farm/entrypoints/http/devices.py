@@ -6,6 +6,7 @@ from corral.farm.domain.delivery.device import device_name
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
+from corral.farm.entrypoints.http.permitted import OpenTo, open_to
 from corral.wire.login import LoginAnswer, LoginRequest, RankedServer
 
 
@@ -13,7 +14,9 @@ def routes(application: Application) -> APIRouter:
     """Give the routes."""
     router = APIRouter(prefix="/v1/devices", tags=["devices"])
 
-    @router.post("/{name}/login", operation_id="log_device_in")
+    @router.post(
+        "/{name}/login", operation_id="log_device_in", dependencies=[open_to(OpenTo.DEVICES)]
+    )
     def login(name: str, key: Bearer, request: LoginRequest | None = None) -> LoginAnswer:
         """Log a device in with its key: what it streams, from which servers, with which ticket.
 

@@ -1,40 +1,34 @@
-"""What people's tools read. Needs the farm's reader key, which lies in the farm folder."""
+"""What people's tools read."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from corral.farm.application.list_images import ImageView, VersionView
 from corral.farm.application.list_servers import ServerView
-from corral.farm.domain.access.token import TokenDigest, TokenWrongError
-from corral.farm.entrypoints.http.application import Application
-from corral.farm.entrypoints.http.bearer import Bearer
+from corral.farm.domain.access.permission import Permission
+from corral.farm.entrypoints.http.permitted import Caller, permitted
 from corral.wire import listing
 from corral.wire.server import ReplicaState
 
 
-def routes(application: Application, reader: TokenDigest) -> APIRouter:
-    """Give the routes; ``reader`` is the digest of the key that opens them."""
-
-    def may_read(key: Bearer) -> None:
-        if not reader.matches(key):
-            whose = "reader"
-            raise TokenWrongError(whose)
-
-    router = APIRouter(prefix="/v1", tags=["lists"], dependencies=[Depends(may_read)])
+def routes() -> APIRouter:
+    """Give the routes."""
+    router = APIRouter(prefix="/v1", tags=["lists"])
 
     @router.get("/servers", operation_id="list_servers")
-    def servers() -> listing.ServerList:
+    def servers(caller: Annotated[Caller, permitted(Permission.SERVER_READ)]) -> listing.ServerList:
         """List the servers, and what each holds."""
-        return listing.ServerList(servers=tuple(map(_server, application.list_servers())))
+        return listing.ServerList(servers=tuple(map(_server, caller.application.list_servers())))
 
     @router.get("/images", operation_id="list_images")
-    def images() -> listing.ImageList:
+    def images(caller: Annotated[Caller, permitted(Permission.IMAGE_READ)]) -> listing.ImageList:
         """List the images with their versions, and who holds each."""
-        return listing.ImageList(images=tuple(map(_image, application.list_images())))
+        return listing.ImageList(images=tuple(map(_image, caller.application.list_images())))
 
     @router.get("/devices", operation_id="list_devices")
-    def devices() -> listing.DeviceList:
+    def devices(caller: Annotated[Caller, permitted(Permission.DEVICE_READ)]) -> listing.DeviceList:
         """List the devices, and what each would start from now."""
         return listing.DeviceList(
             devices=tuple(
@@ -49,14 +43,16 @@ def routes(application: Application, reader: TokenDigest) -> APIRouter:
                         else _seconds(view.device.last_login.at)
                     ),
                 )
-                for view in application.list_devices()
+                for view in caller.application.list_devices()
             )
         )
 
     @router.get("/sessions", operation_id="list_sessions")
-    def sessions() -> listing.SessionList:
+    def sessions(
+        caller: Annotated[Caller, permitted(Permission.STATUS_READ)],
+    ) -> listing.SessionList:
         """Say who streams what, as the servers last reported."""
-        status = application.show_status()
+        status = caller.application.show_status()
         return listing.SessionList(
             generation=status.farm.generation,
             sessions=tuple(

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from corral.farm.domain.access.permission import PermissionMissingError
 from corral.farm.domain.errors import (
     DamagedError,
     DeniedError,
@@ -38,6 +39,7 @@ STATUS: Final[Mapping[type[DomainError], HTTPStatus]] = MappingProxyType(
         TryAgainError: HTTPStatus.SERVICE_UNAVAILABLE,
         DamagedError: HTTPStatus.INTERNAL_SERVER_ERROR,
         DeniedError: HTTPStatus.UNAUTHORIZED,
+        PermissionMissingError: HTTPStatus.FORBIDDEN,
         EnvironmentFaultError: HTTPStatus.SERVICE_UNAVAILABLE,
         WorkCancelledError: HTTPStatus.CONFLICT,
     }

@@ -20,6 +20,7 @@ from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
+from corral.farm.entrypoints.http.permitted import OpenTo, open_to
 from corral.wire import server as wire
 
 _NOT_MODIFIED = 304
@@ -27,7 +28,9 @@ _NOT_MODIFIED = 304
 
 def routes(application: Application) -> APIRouter:
     """Give the routes."""
-    router = APIRouter(prefix="/v1/server", tags=["servers"])
+    router = APIRouter(
+        prefix="/v1/server", tags=["servers"], dependencies=[open_to(OpenTo.SERVERS)]
+    )
 
     @router.get(
         "/configuration",
