@@ -42,6 +42,7 @@ from tests.contract.things import (
     root,
     server,
     session,
+    store,
     version,
 )
 
@@ -141,11 +142,33 @@ def test_server_needs_a_name_and_a_store_of_its_own(transactions: Transactions) 
         with pytest.raises(ServerNameTakenError, match="s1"):
             records.servers.add(server("s1", 2))
         with pytest.raises(StoreTakenError, match="s1"):
-            records.servers.add(server("s2", 2, path="/stores/s1"))
-        with pytest.raises(StoreTakenError):
-            records.servers.add(replace(server("s3", 3), store=replace(first.store)))
+            records.servers.add(replace(server("s3", 3), store=first.store))
     with transactions.reading() as records:
         assert records.servers.all() == [first]
+
+
+def test_folder_is_known_by_its_id_as_another_machine_may_have_the_same_path(
+    transactions: Transactions,
+) -> None:
+    with transactions.writing() as records:
+        records.servers.add(server("s1", 1, path="/srv/chunks"))
+        records.servers.add(server("s2", 2, path="/srv/chunks"))
+    with transactions.reading() as records:
+        assert len(records.servers.all()) == 2
+
+
+def test_two_servers_share_a_folder_in_one_shared_store_only(transactions: Transactions) -> None:
+    first, second = server("s1", 1), server("s2", 2)
+    shared = store("nas", 1, shared=True)
+    with transactions.writing() as records:
+        records.stores.add(shared)
+        records.servers.add(replace(first, store=replace(first.store, belongs_to=shared.id)))
+        with pytest.raises(StoreTakenError, match="s1"):
+            records.servers.add(replace(second, store=first.store))
+        together = replace(second, store=replace(first.store, belongs_to=shared.id))
+        records.servers.add(together)
+    with transactions.reading() as records:
+        assert records.servers.get(second.name) == together
 
 
 def test_server_remembers_draining_and_its_last_report(transactions: Transactions) -> None:
@@ -158,6 +181,7 @@ def test_server_remembers_draining_and_its_last_report(transactions: Transaction
     with transactions.writing() as records:
         seen = records.servers.get(first.name)
         assert seen.draining
+        assert seen.revision == 2
         assert seen.last_report == report
         records.servers.set_report(first.id, LastReport(later(6), 0))
         records.servers.set_draining(first.id, draining=False)
@@ -271,7 +295,7 @@ def test_devices_are_found_by_name_id_and_image(transactions: Transactions) -> N
         records.devices.add(second)
         records.devices.add(first)
         records.devices.assign(first.id, debian.id, later(1))
-    first = replace(first, assignment=Assignment(debian.id, later(1)))
+    first = replace(first, assignment=Assignment(debian.id, later(1)), revision=2)
     with transactions.reading() as records:
         assert records.devices.all() == [first, second]
         assert records.devices.get(first.name) == first

@@ -8,8 +8,12 @@ from corral.farm.domain.access.token import TokenDigest
 from corral.farm.domain.delivery.device import Device, DeviceId, MacAddress, device_name
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.collection import Collection, CollectionId, collection_name
 from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, farm_name
-from corral.farm.domain.estate.server import Server, ServerId, Store, StoreId, server_name
+from corral.farm.domain.estate.server import Server, ServerId, server_name
+from corral.farm.domain.estate.site import FIRST_SITE, Site, SiteId, site_name
+from corral.farm.domain.estate.store import FolderId, Store, StoreFolder, StoreId, store_name
+from corral.farm.domain.estate.subnet import parse_subnets
 from corral.farm.domain.image.image import Image, ImageId, image_name
 from corral.farm.domain.image.replica import Replica
 from corral.farm.domain.image.root import RootHash
@@ -34,13 +38,29 @@ def server(name: str, number: int, path: str | None = None) -> Server:
     return Server(
         id=ServerId(UUID(int=100 + number)),
         name=server_name(name),
-        store=Store(StoreId(UUID(int=200 + number)), Path(path or f"/stores/{name}")),
+        store=StoreFolder(FolderId(UUID(int=200 + number)), Path(path or f"/stores/{name}")),
         listen=(Address("127.0.0.1", 10_000 + number), Address("::1", 10_000 + number)),
         advertised=(Address("192.0.2.1", 10_000 + number),),
         chunks_listen=Address("127.0.0.1", 11_000 + number),
         chunks_advertised=Address("192.0.2.1", 11_000 + number),
         token_digest=TokenDigest(number.to_bytes(32, "big")),
         added_at=NOW,
+    )
+
+
+def site(name: str, number: int, *subnets: str) -> Site:
+    return Site(SiteId(UUID(int=500 + number)), site_name(name), "é", parse_subnets(subnets))
+
+
+def collection(name: str, number: int) -> Collection:
+    return Collection(
+        CollectionId(UUID(int=600 + number)), collection_name(name), FIRST_SITE.id, "room"
+    )
+
+
+def store(name: str, number: int, *, shared: bool = False) -> Store:
+    return Store(
+        StoreId(UUID(int=700 + number)), store_name(name), "chunks", Path("/srv/é"), shared
     )
 
 

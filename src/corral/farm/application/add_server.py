@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.estate.errors import ServerNameTakenError, StoreTakenError
-from corral.farm.domain.estate.server import Server, ServerId, ServerName, Store
+from corral.farm.domain.estate.server import Server, ServerId, ServerName
+from corral.farm.domain.estate.store import StoreFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,12 +74,12 @@ class AddServer:
             # Looked at before the store is made, so that a refusal leaves no folder behind; `add`
             # below looks again under the writer's lock.
             _refuse_taken(wanted, records.servers.all())
-        store_id = self._stores.create(wanted.store_path, farm.id)
+        folder_id = self._stores.create(wanted.store_path, farm.id)
         token = self._tokens.new()
         server = Server(
             id=ServerId(self._ids.new()),
             name=wanted.name,
-            store=Store(store_id, wanted.store_path),
+            store=StoreFolder(folder_id, wanted.store_path),
             listen=wanted.listen,
             advertised=advertised,
             chunks_listen=wanted.chunks_listen,

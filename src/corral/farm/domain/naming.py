@@ -1,11 +1,14 @@
-"""The one rule for names of servers, images, devices and farms."""
+"""The one rule for names of servers, images, devices and everything else that has one."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corral.farm.domain.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # A name is a file name, a part of an export name (`image/number`) and a word in
 # messages. The strictest of these wins; 63 is the length of one DNS label.
@@ -29,3 +32,13 @@ def checked_name(kind: str, text: str) -> str:
     if _NAME.fullmatch(text) is None or ".." in text:
         raise NameInvalidError(kind, text)
     return text
+
+
+_NAMED_AT_MOST: Final = 5
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Name the first few, and count the others."""
+    named = ", ".join(names[:_NAMED_AT_MOST])
+    more = len(names) - _NAMED_AT_MOST
+    return f"{named} and {more} more" if more > 0 else named

@@ -13,10 +13,9 @@ from corral.farm.domain.estate.server import (
     Server,
     ServerId,
     ServerState,
-    Store,
-    StoreId,
     server_name,
 )
+from corral.farm.domain.estate.store import FolderId, StoreFolder
 
 PC1 = DeviceId(UUID(int=77))
 
@@ -25,7 +24,7 @@ def server(number: int, *, draining: bool = False) -> Server:
     return Server(
         id=ServerId(UUID(int=number)),
         name=server_name(f"s{number}"),
-        store=Store(StoreId(UUID(int=number)), Path("/s")),
+        store=StoreFolder(FolderId(UUID(int=number)), Path("/s")),
         listen=(Address("127.0.0.1", 1),),
         advertised=(Address("127.0.0.1", 1),),
         chunks_listen=Address("127.0.0.1", 2),

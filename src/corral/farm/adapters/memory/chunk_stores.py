@@ -18,7 +18,7 @@ from corral.farm.application.ports.chunk_stores import (
 )
 from corral.farm.application.ports.disk_files import RawFile
 from corral.farm.application.progress import Amounts
-from corral.farm.domain.estate.server import StoreId
+from corral.farm.domain.estate.store import FolderId
 from corral.farm.domain.image.errors import (
     DiskUnreadableError,
     StoreDamagedError,
@@ -46,7 +46,7 @@ class MemoryChunkStore:
 
     path: Path
     farm: FarmId
-    id: StoreId
+    id: FolderId
     files: MutableMapping[Path, bytes]
     space_bytes: int = 1 << 40
     chunks: dict[str, bytes] = field(default_factory=dict)
@@ -155,12 +155,12 @@ class MemoryChunkStores:
         self.stores: dict[Path, MemoryChunkStore] = {}
         self._ids = count(1 << 64)
 
-    def create(self, path: Path, farm: FarmId) -> StoreId:
+    def create(self, path: Path, farm: FarmId) -> FolderId:
         """Make a store, or take over one of the same farm."""
         if path in self._files:
             raise StoreNotAStoreError(path, "it is a file")
         if path not in self.stores:
-            store_id = StoreId(UUID(int=next(self._ids)))
+            store_id = FolderId(UUID(int=next(self._ids)))
             self.stores[path] = MemoryChunkStore(path, farm, store_id, self._files)
         return self.open(path, farm).id
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.delivery.errors import (
+    DeviceChangedError,
     DeviceNameTakenError,
     DeviceUnknownError,
     MacTakenError,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from corral.farm.adapters.memory.state import State
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.collection import CollectionId
     from corral.farm.domain.estate.server import ServerId
     from corral.farm.domain.image.image import ImageId
 
@@ -30,11 +32,26 @@ class MemoryDevices:
 
     def add(self, device: Device) -> None:
         """Add one."""
-        if self.find(device.name) is not None:
-            raise DeviceNameTakenError(device.name)
-        if any(other.mac == device.mac for other in self._state.devices.values()):
-            raise MacTakenError(device.mac)
+        self._refuse_taken(device)
         self._state.devices[device.id] = device
+
+    def change(self, seen: Device, after: Device) -> Device:
+        """Put ``after`` in the place of ``seen`` if that is still what is there."""
+        known = self._state.devices.get(seen.id)
+        if known is None:
+            raise DeviceUnknownError(seen.name)
+        if known.revision != seen.revision:
+            raise DeviceChangedError(seen.name)
+        self._refuse_taken(after)
+        changed = replace(
+            after, id=seen.id, last_login=known.last_login, revision=seen.revision + 1
+        )
+        self._state.devices[seen.id] = changed
+        return changed
+
+    def remove(self, device_id: DeviceId) -> None:
+        """Forget it."""
+        self._state.devices.pop(device_id, None)
 
     def get(self, name: DeviceName) -> Device:
         """Give the one of that name."""
@@ -62,6 +79,10 @@ class MemoryDevices:
             if device.assignment is not None and device.assignment.image_id == image_id
         ]
 
+    def in_collection(self, collection_id: CollectionId) -> Sequence[Device]:
+        """Give those of a collection."""
+        return [device for device in self.all() if device.collection_id == collection_id]
+
     def all(self) -> Sequence[Device]:
         """Give all of them."""
         return sorted(self._state.devices.values(), key=lambda device: device.name)
@@ -82,6 +103,15 @@ class MemoryDevices:
             for login in logins
             if login is not None and login.server_id == server_id and login.at > instant
         )
+
+    def _refuse_taken(self, device: Device) -> None:
+        for other in self._state.devices.values():
+            if other.id == device.id:
+                continue
+            if other.name == device.name:
+                raise DeviceNameTakenError(device.name)
+            if other.mac == device.mac:
+                raise MacTakenError(device.mac)
 
 
 class MemorySessions:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
+from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
 from corral.farm.adapters.memory.state import State
 from corral.farm.domain.estate.errors import (
     FarmExistsError,
     FarmUnknownError,
+    ServerChangedError,
     ServerNameTakenError,
     ServerUnknownError,
     StoreTakenError,
@@ -59,12 +61,22 @@ class MemoryServers:
 
     def add(self, server: Server) -> None:
         """Add one."""
-        for other in self.all():
-            if other.name == server.name:
-                raise ServerNameTakenError(server.name)
-            if server.store.path == other.store.path or server.store.id == other.store.id:
-                raise StoreTakenError(server.store.path, other.name)
+        self._refuse_taken(server)
         self._state.servers[server.id] = server
+
+    def change(self, seen: Server, after: Server) -> Server:
+        """Put ``after`` in the place of ``seen`` if that is still what is there."""
+        known = self._state.servers.get(seen.id)
+        if known is None:
+            raise ServerUnknownError(seen.name)
+        if known.revision != seen.revision:
+            raise ServerChangedError(seen.name)
+        self._refuse_taken(after)
+        changed = replace(
+            after, id=seen.id, last_report=known.last_report, revision=seen.revision + 1
+        )
+        self._state.servers[seen.id] = changed
+        return changed
 
     def get(self, name: ServerName) -> Server:
         """Give the one of that name."""
@@ -97,12 +109,25 @@ class MemoryServers:
         """Overwrite the last report."""
         self._state.servers[server_id] = replace(self.with_id(server_id), last_report=report)
 
+    def _refuse_taken(self, server: Server) -> None:
+        for other in self.all():
+            if other.id == server.id:
+                continue
+            if other.name == server.name:
+                raise ServerNameTakenError(server.name)
+            shared = self._state.stores[server.store.belongs_to].shared
+            if server.store.clashes_with(other.store, shared=shared):
+                raise StoreTakenError(server.store.path, other.name)
+
 
 @dataclass(frozen=True)
 class MemoryRecords:
     """Every repository on one state."""
 
     farm: MemoryFarmRecord
+    sites: MemorySites
+    collections: MemoryCollections
+    stores: MemoryStores
     servers: MemoryServers
     images: MemoryImages
     versions: MemoryVersions
@@ -115,6 +140,9 @@ class MemoryRecords:
         """Make them all."""
         return cls(
             farm=MemoryFarmRecord(state),
+            sites=MemorySites(state),
+            collections=MemoryCollections(state),
+            stores=MemoryStores(state),
             servers=MemoryServers(state),
             images=MemoryImages(state),
             versions=MemoryVersions(state),

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from corral.farm.domain.estate.collection import FIRST_COLLECTION
+from corral.farm.domain.estate.site import FIRST_SITE
+from corral.farm.domain.estate.store import FIRST_STORE
+
 if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import Device, DeviceId
     from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.collection import Collection, CollectionId
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server, ServerId
+    from corral.farm.domain.estate.site import Site, SiteId
+    from corral.farm.domain.estate.store import Store, StoreId
     from corral.farm.domain.image.image import Image, ImageId
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.root import RootHash
@@ -23,6 +30,11 @@ class State:
     """Values are frozen, so that a copy of the mappings is a copy of everything."""
 
     farm: Farm | None = None
+    sites: dict[SiteId, Site] = field(default_factory=lambda: {FIRST_SITE.id: FIRST_SITE})
+    collections: dict[CollectionId, Collection] = field(
+        default_factory=lambda: {FIRST_COLLECTION.id: FIRST_COLLECTION}
+    )
+    stores: dict[StoreId, Store] = field(default_factory=lambda: {FIRST_STORE.id: FIRST_STORE})
     servers: dict[ServerId, Server] = field(default_factory=dict)
     images: dict[ImageId, Image] = field(default_factory=dict)
     versions: dict[VersionName, Version] = field(default_factory=dict)
@@ -34,6 +46,9 @@ class State:
         """Give a state that can be changed without changing this one."""
         return State(
             farm=self.farm,
+            sites=dict(self.sites),
+            collections=dict(self.collections),
+            stores=dict(self.stores),
             servers=dict(self.servers),
             images=dict(self.images),
             versions=dict(self.versions),

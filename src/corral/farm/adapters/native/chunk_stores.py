@@ -20,7 +20,7 @@ from corral.farm.application.ports.chunk_stores import (
 )
 from corral.farm.application.ports.disk_files import NbdSocket, RawFile
 from corral.farm.application.progress import Amounts
-from corral.farm.domain.estate.server import StoreId
+from corral.farm.domain.estate.store import FolderId
 from corral.farm.domain.image.root import RootHash
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _UNUSED_KEY: Final = bytes(32)  # a listener that is open to its socket's owner 
 class NativeChunkStores:
     """Stores in folders of this machine."""
 
-    def create(self, path: Path, farm: FarmId) -> StoreId:
+    def create(self, path: Path, farm: FarmId) -> FolderId:
         """Make a store, or take over one of the same farm."""
         with translated(path):
             try:
@@ -50,7 +50,7 @@ class NativeChunkStores:
                     store = native.Store.open(path, str(farm))
                 except native.NotAStoreError:
                     raise strange from None
-            return StoreId(UUID(store.id))
+            return FolderId(UUID(store.id))
 
     def open(self, path: Path, farm: FarmId) -> NativeChunkStore:
         """Open a store."""

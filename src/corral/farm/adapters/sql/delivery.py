@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from corral.farm.adapters.sql import rows, tables
+from corral.farm.adapters.sql.edits import replaced
 from corral.farm.domain.delivery.errors import (
+    DeviceChangedError,
     DeviceNameTakenError,
     DeviceUnknownError,
     MacTakenError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.collection import CollectionId
     from corral.farm.domain.estate.server import ServerId
     from corral.farm.domain.image.image import ImageId
 
@@ -41,15 +46,23 @@ class SqlDevices:
 
     def add(self, device: Device) -> None:
         """Add one, or say what it clashes with."""
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(insert(tables.device).values(rows.device_values(device)))
-        except IntegrityError:
-            if self.find(device.name) is not None:
-                raise DeviceNameTakenError(device.name) from None
-            if self._select(tables.device.c.mac == device.mac.text):
-                raise MacTakenError(device.mac) from None
-            raise
+        with self._clashes_explained(device):
+            self._connection.execute(insert(tables.device).values(rows.device_values(device)))
+
+    def change(self, seen: Device, after: Device) -> Device:
+        """Change the row if its revision is still the one that was seen."""
+        values = rows.device_values(replace(after, id=seen.id, revision=seen.revision + 1))
+        edited = {key: value for key, value in values.items() if not key.startswith("login_")}
+        with self._clashes_explained(after):
+            done = replaced(self._connection, tables.device, seen.id, seen.revision, edited)
+        found = self.with_id(seen.id)
+        if not done:
+            raise DeviceChangedError(seen.name)
+        return found
+
+    def remove(self, device_id: DeviceId) -> None:
+        """Delete the row."""
+        self._connection.execute(delete(tables.device).where(tables.device.c.id == device_id))
 
     def get(self, name: DeviceName) -> Device:
         """Give the one of that name."""
@@ -74,6 +87,10 @@ class SqlDevices:
         """Give those that an image is assigned to."""
         return self._select(tables.device.c.image_id == image_id)
 
+    def in_collection(self, collection_id: CollectionId) -> Sequence[Device]:
+        """Give those of a collection."""
+        return self._select(tables.device.c.collection_id == collection_id)
+
     def all(self) -> Sequence[Device]:
         """Give all of them."""
         return self._select()
@@ -83,7 +100,7 @@ class SqlDevices:
         self._connection.execute(
             update(tables.device)
             .where(tables.device.c.id == device_id)
-            .values(image_id=image_id, assigned_at=now)
+            .values(image_id=image_id, assigned_at=now, revision=tables.device.c.revision + 1)
         )
 
     def set_login(self, device_id: DeviceId, login: Login) -> None:
@@ -108,6 +125,19 @@ class SqlDevices:
                 tables.device.c.login_at > instant,
             )
         ).scalar_one()
+
+    @contextmanager
+    def _clashes_explained(self, device: Device) -> Iterator[None]:
+        try:
+            with self._connection.begin_nested():
+                yield
+        except IntegrityError:
+            others = tables.device.c.id != device.id
+            if self._select(others, tables.device.c.name == device.name):
+                raise DeviceNameTakenError(device.name) from None
+            if self._select(others, tables.device.c.mac == device.mac.text):
+                raise MacTakenError(device.mac) from None
+            raise
 
     def _select(self, *conditions: ColumnElement[bool]) -> list[Device]:
         return [

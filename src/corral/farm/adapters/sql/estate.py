@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from corral.farm.adapters.sql import rows, tables
+from corral.farm.adapters.sql.edits import named_once, replaced
 from corral.farm.domain.estate.errors import (
     FarmExistsError,
     FarmUnknownError,
+    ServerChangedError,
     ServerNameTakenError,
     ServerUnknownError,
     StoreTakenError,
@@ -28,10 +31,11 @@ if TYPE_CHECKING:
 _SERVERS = (
     select(
         tables.server,
-        tables.store.c.id.label("store_id"),
-        tables.store.c.path.label("store_path"),
+        tables.store_folder.c.id.label("folder_id"),
+        tables.store_folder.c.path.label("folder_path"),
+        tables.store_folder.c.named_store_id.label("folder_store_id"),
     )
-    .join(tables.store, tables.store.c.server_id == tables.server.c.id)
+    .join(tables.store_folder, tables.store_folder.c.server_id == tables.server.c.id)
     .order_by(tables.server.c.name)
 )
 
@@ -66,26 +70,34 @@ class SqlFarmRecord:
 
 
 class SqlServers:
-    """A row each in ``server`` and ``store``."""
+    """A row each for the server and its folder."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, server: Server) -> None:
-        """Add both rows, or say which name they clash with."""
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(insert(tables.server).values(rows.server_values(server)))
-                self._connection.execute(
-                    insert(tables.store).values(
-                        id=server.store.id,
-                        server_id=server.id,
-                        path=str(server.store.path),
-                    )
-                )
-        except IntegrityError:
-            self._explain_clash(server)
-            raise
+        """Add both rows."""
+        self._refuse_clash(server)
+        with named_once(self._connection, ServerNameTakenError(server.name)):
+            self._connection.execute(insert(tables.server).values(rows.server_values(server)))
+            self._connection.execute(insert(tables.store_folder).values(rows.folder_values(server)))
+
+    def change(self, seen: Server, after: Server) -> Server:
+        """Change both rows if the server's revision is still the one that was seen."""
+        changed = replace(after, id=seen.id, revision=seen.revision + 1)
+        if self.with_id(seen.id).revision != seen.revision:
+            raise ServerChangedError(seen.name)
+        self._refuse_clash(changed)
+        with named_once(self._connection, ServerNameTakenError(after.name)):
+            replaced(
+                self._connection, tables.server, seen.id, seen.revision, rows.server_values(changed)
+            )
+        self._connection.execute(
+            update(tables.store_folder)
+            .where(tables.store_folder.c.server_id == seen.id)
+            .values(rows.folder_values(changed))
+        )
+        return self.with_id(seen.id)
 
     def get(self, name: ServerName) -> Server:
         """Give the one of that name."""
@@ -117,7 +129,9 @@ class SqlServers:
     def set_draining(self, server_id: ServerId, *, draining: bool) -> None:
         """Set or clear the flag."""
         self._connection.execute(
-            update(tables.server).where(tables.server.c.id == server_id).values(draining=draining)
+            update(tables.server)
+            .where(tables.server.c.id == server_id)
+            .values(draining=draining, revision=tables.server.c.revision + 1)
         )
 
     def set_report(self, server_id: ServerId, report: LastReport) -> None:
@@ -130,9 +144,16 @@ class SqlServers:
         if result.rowcount != 1:
             raise ServerUnknownError(str(server_id))
 
-    def _explain_clash(self, server: Server) -> None:
-        for other in self.all():
-            if other.name == server.name:
-                raise ServerNameTakenError(server.name) from None
-            if server.store.path == other.store.path or server.store.id == other.store.id:
-                raise StoreTakenError(server.store.path, other.name) from None
+    def _refuse_clash(self, server: Server) -> None:
+        """Look first: no constraint can say what depends on whether the store is shared."""
+        row = self._connection.execute(
+            select(tables.store.c.shared).where(tables.store.c.id == server.store.belongs_to)
+        ).one()
+        others = self._connection.execute(
+            _SERVERS.where(
+                tables.store_folder.c.id == server.store.id, tables.server.c.id != server.id
+            )
+        )
+        for other in map(rows.server_from, others):
+            if server.store.clashes_with(other.store, shared=row.shared):
+                raise StoreTakenError(server.store.path, other.name)

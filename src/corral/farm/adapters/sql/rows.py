@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,21 +13,25 @@ from corral.farm.domain.delivery.device import (
     Device,
     DeviceId,
     DeviceName,
+    DeviceType,
     Login,
     MacAddress,
     WriteCache,
 )
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.capacity import DeviceLimit, PowerRating
+from corral.farm.domain.estate.collection import Collection, CollectionId, CollectionName
 from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, FarmName
 from corral.farm.domain.estate.server import (
     LastReport,
     Server,
     ServerId,
     ServerName,
-    Store,
-    StoreId,
 )
+from corral.farm.domain.estate.site import Site, SiteId, SiteName
+from corral.farm.domain.estate.store import FolderId, Store, StoreFolder, StoreId, StoreName
+from corral.farm.domain.estate.subnet import Subnet
 from corral.farm.domain.image.image import Image, ImageId, ImageName
 from corral.farm.domain.image.replica import Replica, ReplicaState
 from corral.farm.domain.image.root import RootHash
@@ -46,6 +51,7 @@ AnyRow: TypeAlias = "Row[Any]"
 Values: TypeAlias = dict[str, Any]
 
 SINGLETON = 1
+_TENTHS = 10
 
 
 def farm_from(row: AnyRow) -> Farm:
@@ -73,8 +79,76 @@ def farm_values(farm: Farm) -> Values:
     }
 
 
+def site_from(row: AnyRow) -> Site:
+    """Read a site."""
+    return Site(
+        id=SiteId(row.id),
+        name=SiteName(row.name),
+        description=row.description,
+        subnets=tuple(map(Subnet.parse, row.subnets)),
+        revision=row.revision,
+    )
+
+
+def site_values(site: Site) -> Values:
+    """Give a site's row."""
+    return {
+        "id": site.id,
+        "name": site.name,
+        "description": site.description,
+        "subnets": [str(subnet) for subnet in site.subnets],
+        "revision": site.revision,
+    }
+
+
+def collection_from(row: AnyRow) -> Collection:
+    """Read a collection."""
+    return Collection(
+        id=CollectionId(row.id),
+        name=CollectionName(row.name),
+        site_id=SiteId(row.site_id),
+        description=row.description,
+        revision=row.revision,
+    )
+
+
+def collection_values(collection: Collection) -> Values:
+    """Give a collection's row."""
+    return {
+        "id": collection.id,
+        "name": collection.name,
+        "site_id": collection.site_id,
+        "description": collection.description,
+        "revision": collection.revision,
+    }
+
+
+def store_from(row: AnyRow) -> Store:
+    """Read a store."""
+    return Store(
+        id=StoreId(row.id),
+        name=StoreName(row.name),
+        description=row.description,
+        default_path=None if row.default_path is None else Path(row.default_path),
+        shared=row.shared,
+        revision=row.revision,
+    )
+
+
+def store_values(store: Store) -> Values:
+    """Give a store's row."""
+    return {
+        "id": store.id,
+        "name": store.name,
+        "description": store.description,
+        "default_path": None if store.default_path is None else str(store.default_path),
+        "shared": store.shared,
+        "revision": store.revision,
+    }
+
+
 def server_from(row: AnyRow) -> Server:
-    """Read a server joined with its store, whose columns are ``store_id`` and ``store_path``."""
+    """Read a server joined with its folder, whose columns begin with ``folder_``."""
     report = None
     if row.reported_at is not None:
         report = LastReport(
@@ -86,7 +160,9 @@ def server_from(row: AnyRow) -> Server:
     return Server(
         id=ServerId(row.id),
         name=ServerName(row.name),
-        store=Store(StoreId(row.store_id), Path(row.store_path)),
+        store=StoreFolder(
+            FolderId(row.folder_id), Path(row.folder_path), StoreId(row.folder_store_id)
+        ),
         listen=tuple(map(Address.parse, row.listen)),
         advertised=tuple(map(Address.parse, row.advertised)),
         chunks_listen=Address.parse(row.chunks_listen),
@@ -95,6 +171,17 @@ def server_from(row: AnyRow) -> Server:
         added_at=row.added_at,
         draining=row.draining,
         last_report=report,
+        site_id=SiteId(row.site_id),
+        description=row.description,
+        management=None if row.management is None else Address.parse(row.management),
+        power_rating=PowerRating(Decimal(row.power_tenths) / _TENTHS),
+        max_devices=None if row.max_devices is None else DeviceLimit(row.max_devices),
+        max_devices_booting=(
+            None if row.max_devices_booting is None else DeviceLimit(row.max_devices_booting)
+        ),
+        maintenance=row.maintenance,
+        subnets=tuple(map(Subnet.parse, row.subnets)),
+        revision=row.revision,
     )
 
 
@@ -110,6 +197,25 @@ def server_values(server: Server) -> Values:
         "token_digest": server.token_digest.value,
         "added_at": server.added_at,
         "draining": server.draining,
+        "site_id": server.site_id,
+        "description": server.description,
+        "management": None if server.management is None else str(server.management),
+        "power_tenths": int(server.power_rating * _TENTHS),
+        "max_devices": server.max_devices,
+        "max_devices_booting": server.max_devices_booting,
+        "maintenance": server.maintenance,
+        "subnets": [str(subnet) for subnet in server.subnets],
+        "revision": server.revision,
+    }
+
+
+def folder_values(server: Server) -> Values:
+    """Give the row of a server's folder."""
+    return {
+        "id": server.store.id,
+        "server_id": server.id,
+        "path": str(server.store.path),
+        "named_store_id": server.store.belongs_to,
     }
 
 
@@ -230,6 +336,11 @@ def device_from(row: AnyRow) -> Device:
             )
         ),
         write_cache=WriteCache(row.write_cache),
+        collection_id=CollectionId(row.collection_id),
+        type=DeviceType(row.type),
+        disabled=row.disabled,
+        description=row.description,
+        revision=row.revision,
     )
 
 
@@ -248,6 +359,11 @@ def device_values(device: Device) -> Values:
         "login_server_id": None if login is None else login.server_id,
         "login_at": None if login is None else login.at,
         "login_image_id": None if login is None else login.image_id,
+        "collection_id": device.collection_id,
+        "type": device.type.value,
+        "disabled": device.disabled,
+        "description": device.description,
+        "revision": device.revision,
     }
 
 

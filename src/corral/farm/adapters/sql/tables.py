@@ -21,8 +21,13 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    false,
     text,
 )
+
+from corral.farm.domain.estate.collection import FIRST_COLLECTION
+from corral.farm.domain.estate.site import FIRST_SITE
+from corral.farm.domain.estate.store import FIRST_STORE
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -77,6 +82,38 @@ farm = Table(
     Column("generation", BigInteger, nullable=False),
 )
 
+site = Table(
+    "site",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Name, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("subnets", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+collection = Table(
+    "collection",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Name, nullable=False, unique=True),
+    Column("site_id", Uuid, ForeignKey("site.id"), nullable=False, index=True),
+    Column("description", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+store = Table(
+    # "store" is the name of the folders, below.
+    "named_store",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Name, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("default_path", Text),
+    Column("shared", Boolean(create_constraint=False), nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
 server = Table(
     "server",
     metadata,
@@ -93,14 +130,35 @@ server = Table(
     Column("reported_session_count", Integer),
     Column("reported_free_bytes", BigInteger),
     Column("reported_counters", JSON),
+    # No foreign key: SQLite cannot add one to a table that others point to.
+    Column("site_id", Uuid, nullable=False, server_default=text(f"'{FIRST_SITE.id.hex}'")),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    Column("management", String(64)),
+    # In tenths, because SQLite has no decimal numbers.
+    Column("power_tenths", Integer, nullable=False, server_default=text("10")),
+    Column("max_devices", Integer),
+    Column("max_devices_booting", Integer),
+    Column("maintenance", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("subnets", JSON, nullable=False, server_default=text("'[]'")),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
 )
 
-store = Table(
+store_folder = Table(
+    # The name is from when a store was one folder of one server; what became of stores is above.
     "store",
     metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("server_id", Uuid, ForeignKey("server.id"), nullable=False, unique=True),
-    Column("path", Text, nullable=False, unique=True),
+    # As written in the folder: servers that share one have the same.
+    Column("id", Uuid, nullable=False, index=True),
+    Column("server_id", Uuid, ForeignKey("server.id"), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column(
+        "named_store_id",
+        Uuid,
+        ForeignKey("named_store.id"),
+        nullable=False,
+        index=True,
+        server_default=text(f"'{FIRST_STORE.id.hex}'"),
+    ),
 )
 
 image = Table(
@@ -160,6 +218,18 @@ device = Table(
     Column("login_at", Instant),
     # No index: it is read with its device only.
     Column("login_image_id", Uuid, ForeignKey("image.id")),
+    Column(
+        "collection_id",
+        Uuid,
+        ForeignKey("collection.id"),
+        nullable=False,
+        index=True,
+        server_default=text(f"'{FIRST_COLLECTION.id.hex}'"),
+    ),
+    Column("type", String(16), nullable=False, server_default=text("'production'")),
+    Column("disabled", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("description", Text, nullable=False, server_default=text("''")),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     Index("ix_device_login", "login_server_id", "login_at"),
 )
 

@@ -15,6 +15,7 @@ from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
 from corral.farm.adapters.sql.failures import translated
 from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
 from corral.farm.adapters.sql.options import WRITING
+from corral.farm.adapters.sql.places import SqlCollections, SqlSites, SqlStores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,9 @@ class SqlRecords:
     """Every repository on one connection."""
 
     farm: SqlFarmRecord
+    sites: SqlSites
+    collections: SqlCollections
+    stores: SqlStores
     servers: SqlServers
     images: SqlImages
     versions: SqlVersions
@@ -39,6 +43,9 @@ class SqlRecords:
         """Make them all."""
         return cls(
             farm=SqlFarmRecord(connection),
+            sites=SqlSites(connection),
+            collections=SqlCollections(connection),
+            stores=SqlStores(connection),
             servers=SqlServers(connection),
             images=SqlImages(connection),
             versions=SqlVersions(connection),

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.disk_files import ReadableDisk
     from corral.farm.application.progress import Progress
     from corral.farm.domain.estate.farm import FarmId
-    from corral.farm.domain.estate.server import ServerName, StoreId
+    from corral.farm.domain.estate.server import ServerName
+    from corral.farm.domain.estate.store import FolderId
     from corral.farm.domain.image.root import RootHash
 
 
@@ -136,7 +137,7 @@ class ChunkStore(Protocol):
 class ChunkStores(Protocol):
     """Makes and opens stores on this machine."""
 
-    def create(self, path: Path, farm: FarmId) -> StoreId:
+    def create(self, path: Path, farm: FarmId) -> FolderId:
         """Make a store in a new or empty folder.
 
         A store of this farm that is there already is taken over as it is. Raises

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from corral.farm.application.ports.collections import Collections
+    from corral.farm.application.ports.sites import Sites
+    from corral.farm.application.ports.stores import Stores
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
+    from corral.farm.domain.estate.collection import CollectionId
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import LastReport, Server, ServerId, ServerName
     from corral.farm.domain.image.image import Image, ImageId, ImageName
@@ -42,7 +46,7 @@ class FarmRecord(Protocol):
 
 
 class Servers(Protocol):
-    """The servers with their stores."""
+    """The servers with their folders in stores."""
 
     def add(self, server: Server) -> None:
         """Add one; raises ``ServerNameTakenError``, ``StoreTakenError``."""
@@ -64,8 +68,16 @@ class Servers(Protocol):
         """Give all of them."""
         ...
 
+    def change(self, seen: Server, after: Server) -> Server:
+        """Put ``after`` in the place of ``seen``, and give it with its new revision.
+
+        Its last report stays as it is. Raises ``ServerChangedError`` if it was changed since it was
+        seen, ``ServerUnknownError`` if it is gone, ``ServerNameTakenError``, ``StoreTakenError``.
+        """
+        ...
+
     def set_draining(self, server_id: ServerId, *, draining: bool) -> None:
-        """Set or clear the flag."""
+        """Set or clear the flag, and raise the revision."""
         ...
 
     def set_report(self, server_id: ServerId, report: LastReport) -> None:
@@ -180,12 +192,28 @@ class Devices(Protocol):
         """Give those that an image is assigned to."""
         ...
 
+    def in_collection(self, collection_id: CollectionId) -> Sequence[Device]:
+        """Give those of a collection."""
+        ...
+
+    def change(self, seen: Device, after: Device) -> Device:
+        """Put ``after`` in the place of ``seen``, and give it with its new revision.
+
+        Its last login stays as it is. Raises ``DeviceChangedError`` if it was changed since it was
+        seen, ``DeviceUnknownError`` if it is gone, ``DeviceNameTakenError``, ``MacTakenError``.
+        """
+        ...
+
+    def remove(self, device_id: DeviceId) -> None:
+        """Forget it; quietly done if there is none."""
+        ...
+
     def all(self) -> Sequence[Device]:
         """Give all of them."""
         ...
 
     def assign(self, device_id: DeviceId, image_id: ImageId, now: datetime) -> None:
-        """Assign an image, in place of the one before."""
+        """Assign an image, in place of the one before, and raise the revision."""
         ...
 
     def set_login(self, device_id: DeviceId, login: Login) -> None:
@@ -215,6 +243,21 @@ class Records(Protocol):
     @property
     def farm(self) -> FarmRecord:
         """The farm itself."""
+        ...
+
+    @property
+    def sites(self) -> Sites:
+        """The sites."""
+        ...
+
+    @property
+    def collections(self) -> Collections:
+        """The collections."""
+        ...
+
+    @property
+    def stores(self) -> Stores:
+        """The stores."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NewType
 from uuid import UUID
 
 from corral.farm.domain.errors import InvalidInputError
+from corral.farm.domain.estate.collection import FIRST_COLLECTION, CollectionId
 from corral.farm.domain.naming import checked_name
 
 if TYPE_CHECKING:
@@ -70,6 +71,16 @@ class WriteCache(StrEnum):
     DEVICE_RAM = "device-ram"
 
 
+class DeviceType(StrEnum):
+    """Which versions a device may start from."""
+
+    PRODUCTION = "production"
+    TEST = "test"
+    """Those for testing, too."""
+    MAINTENANCE = "maintenance"
+    """The one that is being changed, too."""
+
+
 @dataclass(frozen=True)
 class Assignment:
     """That a device starts from the newest published version of an image."""
@@ -100,10 +111,16 @@ class Device:
     assignment: Assignment | None = None
     last_login: Login | None = None
     write_cache: WriteCache = WriteCache.DEVICE_RAM
+    collection_id: CollectionId = FIRST_COLLECTION.id
+    type: DeviceType = DeviceType.PRODUCTION
+    disabled: bool = False
+    """Set by a person: it may not log in. What it streams already goes on until its ticket ends."""
+    description: str = ""
+    revision: int = 1
 
     def assigned(self, image_id: ImageId, now: datetime) -> Device:
         """Give the device as it is after an image was assigned to it."""
-        return replace(self, assignment=Assignment(image_id, now))
+        return replace(self, assignment=Assignment(image_id, now), revision=self.revision + 1)
 
     def logged_in(self, login: Login) -> Device:
         """Give the device as it is after it was sent to a server."""

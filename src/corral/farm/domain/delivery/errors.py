@@ -45,6 +45,41 @@ class MacTakenError(TakenError):
         )
 
 
+class DeviceChangedError(TryAgainError):
+    """A device is changed by one person at a time; the second is told to look again."""
+
+    code = "device-changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"device {name!r} was changed by somebody else since you looked: look again with"
+            f" 'corral device show {name}', then repeat your change if it still makes sense"
+        )
+
+
+class DeviceDisabledError(RefusedError):
+    """A device that a person disabled may not log in."""
+
+    code = "device-disabled"
+
+    def __init__(self, name: DeviceName) -> None:
+        super().__init__(
+            f"device {name!r} is disabled: 'corral device enable {name}' lets it log in again"
+        )
+
+
+class DeviceStreamsError(RefusedError):
+    """A device is removed only when it streams nothing."""
+
+    code = "device-streams"
+
+    def __init__(self, name: DeviceName, server: str) -> None:
+        super().__init__(
+            f"device {name!r} streams from server {server!r}, as that last said:"
+            " shut the device down first"
+        )
+
+
 class DeviceUnassignedError(RefusedError):
     """A device starts only from an image that was assigned to it."""
 

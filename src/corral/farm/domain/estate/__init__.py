@@ -1,4 +1,4 @@
-"""What a farm consists of: the farm itself, its servers and their stores.
+"""What a farm consists of: the farm itself, its sites, servers, stores and collections.
 
 Not here: what the servers hold (``image``) and whom they serve (``delivery``).
 """

@@ -214,6 +214,18 @@ class ServerNameTakenError(TakenError):
         super().__init__(f"the farm has a server {name!r} already: choose another name")
 
 
+class ServerChangedError(TryAgainError):
+    """A server is changed by one person at a time; the second is told to look again."""
+
+    code = "server-changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"server {name!r} was changed by somebody else since you looked: look again with"
+            f" 'corral server show {name}', then repeat your change if it still makes sense"
+        )
+
+
 class AddressUnusableError(EnvironmentFaultError):
     """A process can listen only on a free address of its own machine."""
 
@@ -238,13 +250,14 @@ class ServerFileUnusableError(InvalidInputError):
 
 
 class StoreTakenError(TakenError):
-    """A store folder belongs to one server."""
+    """A store folder belongs to one server, unless both serve one store that is shared."""
 
     code = "store-taken"
 
     def __init__(self, path: Path, owner: ServerName) -> None:
         super().__init__(
-            f"{path} is the store of server {owner!r}: give each server a folder of its own"
+            f"{path} is the store of server {owner!r}: give each server a folder of its own, or let"
+            " both serve one store that is shared ('corral store add NAME --shared')"
         )
 
 

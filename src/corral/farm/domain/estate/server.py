@@ -9,18 +9,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NewType
 from uuid import UUID
 
+from corral.farm.domain.estate.capacity import NORMAL_POWER, DeviceLimit, PowerRating
+from corral.farm.domain.estate.site import FIRST_SITE, SiteId
 from corral.farm.domain.naming import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from pathlib import Path
 
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.estate.address import Address
+    from corral.farm.domain.estate.store import StoreFolder
+    from corral.farm.domain.estate.subnet import Subnet
 
 ServerId = NewType("ServerId", UUID)
-StoreId = NewType("StoreId", UUID)
 ServerName = NewType("ServerName", str)
 
 # Stream processes report about once a second. Five missed reports are a lost server rather than a
@@ -42,14 +44,6 @@ class ServerState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Store:
-    """Where a server keeps chunks: a folder on that server."""
-
-    id: StoreId
-    path: Path
-
-
-@dataclass(frozen=True)
 class LastReport:
     """What a server last said of itself."""
 
@@ -67,7 +61,7 @@ class Server:
 
     id: ServerId
     name: ServerName
-    store: Store
+    store: StoreFolder
     listen: tuple[Address, ...]
     """Where its stream server listens; at least one."""
     advertised: tuple[Address, ...]
@@ -80,6 +74,21 @@ class Server:
     added_at: datetime
     draining: bool = False
     last_report: LastReport | None = None
+    site_id: SiteId = FIRST_SITE.id
+    description: str = ""
+    management: Address | None = None
+    """Where it is administered, if that is another address than where it streams."""
+    power_rating: PowerRating = NORMAL_POWER
+    """How many devices it bears beside the others: load is devices divided by this."""
+    max_devices: DeviceLimit | None = None
+    """The most devices that are sent here; none means no limit."""
+    max_devices_booting: DeviceLimit | None = None
+    """The most that start here at once; a device that fails over does not count as starting."""
+    maintenance: bool = False
+    """Set by a person who works on it: it gets no new devices and is no place to be."""
+    subnets: tuple[Subnet, ...] = ()
+    """Near to it."""
+    revision: int = 1
 
     @property
     def chunk_url(self) -> str:
@@ -92,6 +101,30 @@ class Server:
             return ServerState.ONLINE
         return ServerState.UNKNOWN
 
+    def may_be_relied_on(self, now: datetime) -> bool:
+        """Say whether it counts where safety is asked for: only one that is heard of does.
+
+        One that went silent counts as lost.
+        """
+        return self.state(now) is ServerState.ONLINE
+
+    def may_be_serving(self, now: datetime) -> bool:
+        """Say whether it counts where danger is asked for: as present, unless it is known not to.
+
+        One that went silent may stream whatever it last had, and devices with a ticket may come to
+        it without asking the farm. Only one that just said that it has no sessions, or never said
+        anything since it was added, serves nobody.
+        """
+        if self.last_report is None:
+            return False
+        return not self.may_be_relied_on(now) or self.last_report.session_count > 0
+
+    def takes_devices(self, now: datetime) -> bool:
+        """Say whether a device may be sent to it: online, not draining, not in maintenance."""
+        return self.may_be_relied_on(now) and not self.draining and not self.maintenance
+
     def drained(self, *, draining: bool) -> Server:
-        """Give the same server with its draining flag set or cleared."""
-        return replace(self, draining=draining)
+        """Give the same server with its draining flag set or cleared; a change, if it is one."""
+        if self.draining is draining:
+            return self
+        return replace(self, draining=draining, revision=self.revision + 1)

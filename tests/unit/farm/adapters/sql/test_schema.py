@@ -1,18 +1,25 @@
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 from tests.contract.things import FARM
 
 from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.schema import REVISIONS
 from corral.farm.adapters.sql.tables import metadata
 from corral.farm.adapters.sql.transactions import SqlTransactions
+from corral.farm.domain.delivery.device import DeviceType
+from corral.farm.domain.estate.capacity import NORMAL_POWER
+from corral.farm.domain.estate.collection import FIRST_COLLECTION
 from corral.farm.domain.estate.errors import FarmDatabaseError, FarmNewerError
+from corral.farm.domain.estate.site import FIRST_SITE
+from corral.farm.domain.estate.store import FIRST_STORE
 
 
 def set_up(url: str) -> Engine:
@@ -20,6 +27,13 @@ def set_up(url: str) -> Engine:
     transactions.set_up()
     transactions.close()
     return open_engine(url)
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    configuration = Config()
+    configuration.set_main_option("script_location", "corral.farm.adapters.sql:migrations")
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, revision)
 
 
 def scripts() -> ScriptDirectory:
@@ -94,3 +108,44 @@ def test_sqlite_is_set_up_to_survive(tmp_path: Path) -> None:
         "synchronous": 2,
         "busy_timeout": 20_000,
     }
+
+
+def test_farm_of_an_older_release_goes_to_the_first_site_collection_and_store(
+    database_url: str,
+) -> None:
+    engine = open_engine(database_url)
+    with engine.begin() as raw:
+        upgrade_to(raw, "0003")
+        raw.execute(
+            text(
+                "INSERT INTO server (id, name, listen, advertised, chunks_listen,"
+                " chunks_advertised, token_digest, added_at, draining) VALUES (:id, 's1',"
+                " '[\"127.0.0.1:1\"]', '[\"127.0.0.1:1\"]', '127.0.0.1:2', '127.0.0.1:2',"
+                " :digest, '2026-01-01 00:00:00', false)"
+            ),
+            {"id": UUID(int=1).hex, "digest": bytes(32)},
+        )
+        raw.execute(
+            text("INSERT INTO store (id, server_id, path) VALUES (:id, :server, '/srv')"),
+            {"id": UUID(int=2).hex, "server": UUID(int=1).hex},
+        )
+        raw.execute(
+            text(
+                "INSERT INTO device (id, name, mac, key_digest, registered_at, write_cache)"
+                " VALUES (:id, 'pc1', '52:54:00:00:00:01', :digest, '2026-01-01 00:00:00',"
+                " 'device-ram')"
+            ),
+            {"id": UUID(int=3).hex, "digest": bytes(32)},
+        )
+    engine.dispose()
+    transactions = SqlTransactions(database_url)
+    transactions.set_up()
+    with transactions.reading() as records:
+        (kept,), (machine,) = records.servers.all(), records.devices.all()
+        assert records.sites.with_id(kept.site_id) == FIRST_SITE
+        assert records.stores.with_id(kept.store.belongs_to) == FIRST_STORE
+        assert (kept.store.id, str(kept.store.path)) == (UUID(int=2), "/srv")
+        assert (kept.power_rating, kept.maintenance, kept.revision) == (NORMAL_POWER, False, 1)
+        assert records.collections.with_id(machine.collection_id) == FIRST_COLLECTION
+        assert (machine.type, machine.disabled) == (DeviceType.PRODUCTION, False)
+    transactions.close()

@@ -1,0 +1,123 @@
+"""A store: what several servers keep chunks of, each in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NewType
+from uuid import UUID
+
+from corral.farm.domain.errors import (
+    InvalidInputError,
+    RefusedError,
+    TakenError,
+    TryAgainError,
+    UnknownThingError,
+)
+from corral.farm.domain.naming import checked_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+StoreId = NewType("StoreId", UUID)
+FolderId = NewType("FolderId", UUID)
+StoreName = NewType("StoreName", str)
+
+
+def store_name(text: str) -> StoreName:
+    """Check a name for a store."""
+    return StoreName(checked_name("store", text))
+
+
+class StoreUnknownError(UnknownThingError):
+    """The farm has no store of that name."""
+
+    code = "store-unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the farm has no store {name!r}: 'corral store list' shows those it has")
+
+
+class StoreNameTakenError(TakenError):
+    """The name of a store is unique in its farm."""
+
+    code = "store-name-taken"
+
+    def __init__(self, name: StoreName) -> None:
+        super().__init__(f"the farm has a store {name!r} already: choose another name")
+
+
+class StoreChangedError(TryAgainError):
+    """A store is changed by one person at a time; the second is told to look again."""
+
+    code = "store-changed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"store {name!r} was changed by somebody else since you looked: look again with"
+            f" 'corral store show {name}', then repeat your change if it still makes sense"
+        )
+
+
+class StorePathMissingError(InvalidInputError):
+    """A server keeps its chunks in the folder that it names, or in its store's default one."""
+
+    code = "store-path-missing"
+
+    def __init__(self, name: StoreName) -> None:
+        super().__init__(
+            f"store {name!r} has no default path: name the server's own folder with --store,"
+            f" or give the store one with 'corral store change {name} --path DIR'"
+        )
+
+
+class StoreSharedByError(RefusedError):
+    """A store stays shared while two of its servers keep their chunks in one folder."""
+
+    code = "store-shared-by"
+
+    def __init__(self, name: StoreName, one: str, other: str) -> None:
+        super().__init__(
+            f"servers {one!r} and {other!r} keep the chunks of store {name!r} in one folder:"
+            " it can only be a shared store while they do"
+        )
+
+
+@dataclass(frozen=True)
+class Store:
+    """What some servers keep together: a copy each, or one folder that they share."""
+
+    id: StoreId
+    name: StoreName
+    description: str = ""
+    default_path: Path | None = None
+    """The folder of each server that names none of its own."""
+    shared: bool = False
+    """Whether servers may share one folder, on a file system that each of them sees."""
+    revision: int = 1
+
+    def path_for(self, own: Path | None) -> Path:
+        """Give the folder of a server with that path of its own; ``StorePathMissingError``."""
+        path = own or self.default_path
+        if path is None:
+            raise StorePathMissingError(self.name)
+        return path
+
+
+FIRST_STORE: Final = Store(
+    StoreId(UUID("c0441a10-0000-4000-8000-000000000003")), StoreName("default")
+)
+"""Every farm begins with it. Its id is the same everywhere, its name can be changed."""
+
+
+@dataclass(frozen=True)
+class StoreFolder:
+    """Where one server keeps the chunks of its store."""
+
+    id: FolderId
+    """As written in the folder itself: two servers with the same id share one folder."""
+    path: Path
+    belongs_to: StoreId = FIRST_STORE.id
+
+    def clashes_with(self, other: StoreFolder, *, shared: bool) -> bool:
+        """Say whether both cannot be: one folder that serves two stores, or is not to be shared."""
+        return self.id == other.id and not (shared and self.belongs_to == other.belongs_to)
