@@ -31,7 +31,7 @@ from corral.farm.domain.image.errors import (
 )
 from corral.farm.domain.image.image import ImageId, image_name
 from corral.farm.domain.image.replica import ReplicaState
-from corral.farm.domain.image.version import VersionEvent
+from corral.farm.domain.image.standing import VersionEvent
 from tests.contract.things import (
     FARM,
     NOW,

@@ -222,15 +222,17 @@ class Application:
 
     @cached_property
     def list_images(self) -> ListImages:  # noqa: D102
-        return ListImages(self._ports.transactions, self._ports.image_locks)
+        p = self._ports
+        return ListImages(p.transactions, p.image_locks, p.clock)
 
     @cached_property
     def show_image(self) -> ShowImage:  # noqa: D102
-        return ShowImage(self._ports.transactions, self._ports.image_locks)
+        p = self._ports
+        return ShowImage(p.transactions, p.image_locks, p.clock)
 
     @cached_property
     def show_version(self) -> ShowVersion:  # noqa: D102
-        return ShowVersion(self._ports.transactions)
+        return ShowVersion(self._ports.transactions, self._ports.clock)
 
     @cached_property
     def verify_version(self) -> VerifyVersion:  # noqa: D102
@@ -262,11 +264,11 @@ class Application:
 
     @cached_property
     def list_devices(self) -> ListDevices:  # noqa: D102
-        return ListDevices(self._ports.transactions)
+        return ListDevices(self._ports.transactions, self._ports.clock)
 
     @cached_property
     def show_device(self) -> ShowDevice:  # noqa: D102
-        return ShowDevice(self._ports.transactions)
+        return ShowDevice(self._ports.transactions, self._ports.clock)
 
     @cached_property
     def recognise_device(self) -> RecogniseDevice:  # noqa: D102

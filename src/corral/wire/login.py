@@ -1,6 +1,6 @@
 """A device logs in, or renews its login: what it is to stream, where from, and its ticket."""
 
-from typing import Literal
+from enum import StrEnum
 
 from corral.wire.message import (
     Address,
@@ -12,6 +12,17 @@ from corral.wire.message import (
     RootHex,
     UnixSeconds,
 )
+
+
+class WriteCache(StrEnum):
+    """Where the writes of a streamed device go."""
+
+    DEVICE_RAM = "device-ram"
+    DEVICE_RAM_OVERFLOW = "device-ram-overflow"
+    DEVICE_DISK = "device-disk"
+    DEVICE_DISK_PERSISTENT = "device-disk-persistent"
+    SERVER = "server"
+    SERVER_PERSISTENT = "server-persistent"
 
 
 class LoginRequest(Message):
@@ -38,6 +49,7 @@ class LoginAnswer(Message):
     ticket: str
     """Opens ``export`` on the servers; base64url without padding."""
     expires_at: UnixSeconds
-    write_cache: Literal["device-ram"]
+    write_cache: WriteCache
+    """Where the device is to keep what it writes."""
     servers: tuple[RankedServer, ...]
     """Best first. The client keeps the first two warm and the rest as spares."""

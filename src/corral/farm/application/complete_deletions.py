@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.image.version import VersionEvent, VersionState
+from corral.farm.domain.image.standing import VersionEvent
+from corral.farm.domain.image.version import VersionState
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records

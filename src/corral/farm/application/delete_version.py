@@ -16,7 +16,8 @@ from corral.farm.domain.image.errors import (
     VersionUnknownError,
 )
 from corral.farm.domain.image.replica import ReplicaState
-from corral.farm.domain.image.version import VersionEvent, VersionState
+from corral.farm.domain.image.standing import VersionEvent
+from corral.farm.domain.image.version import VersionState
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.chunk_stores import ChunkStores

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
+from corral.farm.application.note_releases import note_releases
 from corral.farm.domain.estate.errors import NoServerError
+from corral.farm.domain.image.change import PUBLISH, VersionChange
 from corral.farm.domain.image.errors import (
     ImageNameTakenError,
     RootBeingRemovedError,
@@ -88,6 +90,7 @@ class ImportImage:
         key: FarmKey,
         ids: IdSource,
         clock: Clock,
+        by: str = "",
     ) -> None:
         self._transactions = transactions
         self._stores = stores
@@ -96,6 +99,7 @@ class ImportImage:
         self._key = key
         self._ids = ids
         self._clock = clock
+        self._by = by
 
     def __call__(self, request: ImportRequest, progress: Progress) -> ImportOutcome:
         """Import and publish; ``ImageBusyError`` at once if another import of the image runs."""
@@ -146,7 +150,11 @@ class ImportImage:
             records.versions.publish(version)
             complete_deletions(records, disk.root)
             _note_complete(records, server, disk, now)
-        return version
+            records.version_changes.note(
+                VersionChange(image.id, version.number, now, self._by, PUBLISH)
+            )
+            note_releases(records, (version,), now)
+            return records.versions.get(version.name)
 
     def _note_replica(self, server: Server, disk: ImportedDisk) -> None:
         """Remember that this server, too, holds what it was given again."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.image.version import newest_published
+from corral.farm.application.kind_of_device import kind_of
+from corral.farm.application.note_releases import as_of, versions_as_of, wait_of
+from corral.farm.domain.image.choice import version_to_start
+from corral.farm.domain.image.release import ReleaseWait
+from corral.farm.domain.image.version import Access
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from corral.farm.application.ports.image_locks import ImageLocks
     from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.delivery.device import DeviceName
     from corral.farm.domain.estate.server import Server
     from corral.farm.domain.image.image import Image, ImageName
     from corral.farm.domain.image.replica import Replica
@@ -26,10 +34,17 @@ class ReplicaView:
 
 @dataclass(frozen=True)
 class VersionView:
-    """A version and where it is."""
+    """A version as it stands now, where it is and who has it."""
 
     version: Version
     replicas: tuple[ReplicaView, ...]
+    wait: ReleaseWait = field(default_factory=ReleaseWait)
+    """What its release waits for, if it is pending."""
+    running: tuple[DeviceName, ...] = ()
+    """The devices that stream it, as their servers last said."""
+    starting: tuple[DeviceName, ...] = ()
+    """The devices that would start it now."""
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,55 +59,106 @@ class ImageView:
 
     @property
     def newest(self) -> Version | None:
-        """The version that its devices get."""
-        return newest_published(view.version for view in self.versions)
+        """The version that its production devices start."""
+        known = (view.version for view in self.versions)
+        return version_to_start(known, Access.PRODUCTION, self.image.pinned)
 
 
 class ListImages:
     """Gives all images, in the order of names."""
 
-    def __init__(self, transactions: Transactions, locks: ImageLocks) -> None:
+    def __init__(self, transactions: Transactions, locks: ImageLocks, clock: Clock) -> None:
         self._transactions = transactions
         self._locks = locks
+        self._clock = clock
 
     def __call__(self) -> tuple[ImageView, ...]:
         """Give a view of each."""
+        now = self._clock.now()
         with self._transactions.reading() as records:
-            return tuple(_image_view(records, self._locks, image) for image in records.images.all())
+            devices = _Devices(records)
+            return tuple(
+                _image_view(records, devices, self._locks, image, now)
+                for image in records.images.all()
+            )
 
 
 class ShowImage:
     """Gives one image."""
 
-    def __init__(self, transactions: Transactions, locks: ImageLocks) -> None:
+    def __init__(self, transactions: Transactions, locks: ImageLocks, clock: Clock) -> None:
         self._transactions = transactions
         self._locks = locks
+        self._clock = clock
 
     def __call__(self, name: ImageName) -> ImageView:
         """Give its view; raises ``ImageUnknownError``."""
+        now = self._clock.now()
         with self._transactions.reading() as records:
-            return _image_view(records, self._locks, records.images.get(name))
+            image = records.images.get(name)
+            return _image_view(records, _Devices(records), self._locks, image, now)
 
 
 class ShowVersion:
     """Gives one version and its replicas; polled while servers fetch it."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock) -> None:
         self._transactions = transactions
+        self._clock = clock
 
     def __call__(self, name: VersionName) -> VersionView:
         """Give its view; raises ``ImageUnknownError``, ``VersionUnknownError``."""
+        now = self._clock.now()
         with self._transactions.reading() as records:
-            records.images.get(name.image)
-            return _version_view(records, records.versions.get(name))
+            image = records.images.get(name.image)
+            seen = records.versions.get(name)
+            (version,) = as_of(records, (seen,), now)
+            devices = _Devices(records)
+            starting = devices.starting(image, versions_as_of(records, image.id, now))
+            return _version_view(
+                records, devices, image, seen=seen, version=version, starting=starting, now=now
+            )
 
 
-def _image_view(records: Records, locks: ImageLocks, image: Image) -> ImageView:
+class _Devices:
+    """Who runs what and who is assigned what, looked up once for a whole list."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        names = {device.id: device.name for device in records.devices.all()}
+        self._running: dict[str, set[DeviceName]] = {}
+        for session in records.sessions.all():
+            if session.device_id in names:
+                self._running.setdefault(session.export, set()).add(names[session.device_id])
+
+    def running(self, name: VersionName) -> tuple[DeviceName, ...]:
+        return tuple(sorted(self._running.get(str(name), ())))
+
+    def starting(
+        self, image: Image, versions: tuple[Version, ...]
+    ) -> dict[VersionName, tuple[DeviceName, ...]]:
+        """Say for each version which of the image's devices would start it."""
+        found: dict[VersionName, list[DeviceName]] = {}
+        for device in self._records.devices.with_image(image.id):
+            chosen = version_to_start(versions, kind_of(device), image.pinned)
+            if chosen is not None:
+                found.setdefault(chosen.name, []).append(device.name)
+        return {name: tuple(devices) for name, devices in found.items()}
+
+
+def _image_view(
+    records: Records, devices: _Devices, locks: ImageLocks, image: Image, now: datetime
+) -> ImageView:
+    recorded = records.versions.of_image(image.id)
+    versions = as_of(records, recorded, now)
+    starting = devices.starting(image, versions)
     return ImageView(
         image=image,
         versions=tuple(
-            _version_view(records, version)
-            for version in records.versions.of_image(image.id)
+            _version_view(
+                records, devices, image, seen=seen, version=version, starting=starting, now=now
+            )
+            for seen, version in zip(recorded, versions, strict=True)
             if version.state != "deleted"
         ),
         device_count=len(records.devices.with_image(image.id)),
@@ -100,11 +166,24 @@ def _image_view(records: Records, locks: ImageLocks, image: Image) -> ImageView:
     )
 
 
-def _version_view(records: Records, version: Version) -> VersionView:
+def _version_view(  # noqa: PLR0913 - what one look at a version needs
+    records: Records,
+    devices: _Devices,
+    image: Image,
+    *,
+    seen: Version,
+    version: Version,
+    starting: dict[VersionName, tuple[DeviceName, ...]],
+    now: datetime,
+) -> VersionView:
     return VersionView(
-        version,
-        tuple(
+        version=version,
+        replicas=tuple(
             ReplicaView(records.servers.with_id(replica.server_id), replica)
             for replica in records.replicas.of_root(version.root)
         ),
+        wait=wait_of(records, seen, now),
+        running=devices.running(version.name),
+        starting=starting.get(version.name, ()),
+        is_pinned=image.pinned == version.number,
     )

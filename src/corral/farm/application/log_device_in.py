@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from corral.farm.application.kind_of_device import kind_of
+from corral.farm.application.note_releases import note_releases, versions_as_of, wait_of
 from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
 from corral.farm.domain.delivery.device import Login
 from corral.farm.domain.delivery.errors import (
@@ -14,7 +16,10 @@ from corral.farm.domain.delivery.errors import (
     RunningVersionUnknownError,
 )
 from corral.farm.domain.delivery.ranking import Candidate, rank_servers
-from corral.farm.domain.image.version import newest_published, running_version
+from corral.farm.domain.image.choice import version_to_start
+from corral.farm.domain.image.standing import Standing
+from corral.farm.domain.image.version import running_version
+from corral.farm.domain.image.version_errors import VersionWaitsError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +48,7 @@ class LoginAnswer:
 class LogDeviceIn:
     """Gives a device the version it streams, and the least loaded servers that hold it.
 
-    A device that starts gets the newest published version of its image. One that renews its login
+    A device that starts gets what its kind starts of its image now. One that renews its login
     says what it runs and gets that: a disk never changes under a running system, and without a new
     ticket it could not connect any more once its first one has expired.
 
@@ -58,12 +63,14 @@ class LogDeviceIn:
     def __call__(self, device_id: DeviceId, running: RootHash | None = None) -> LoginAnswer:
         """Give the answer, for the version with the root ``running`` if the device runs one.
 
-        Raises ``DeviceUnassignedError``, ``ImageWithoutVersionError``, ``NoServerForVersionError``,
-        ``RunningVersionUnknownError``.
+        Raises ``DeviceUnassignedError``, ``ImageWithoutVersionError``, ``VersionWaitsError``,
+        ``NoServerForVersionError``, ``RunningVersionUnknownError``.
         """
         now = self._clock.now()
         with self._transactions.writing() as records:
             device = records.devices.with_id(device_id)
+            if running is None and device.assignment is not None:
+                note_releases(records, records.versions.of_image(device.assignment.image_id), now)
             answer = answer_to_login(records, device, self._key, now, running)
             login = Login(answer.servers[0].id, now, answer.version.image_id)
             records.devices.set_login(device.id, login)
@@ -78,7 +85,7 @@ def answer_to_login(
     Raises what :class:`LogDeviceIn` raises.
     """
     if running is None:
-        version = _version_to_start(records, device)
+        version = _version_to_start(records, device, now)
     else:
         version = _version_that_runs(records, device, running)
     servers = rank_servers(_candidates(records, version.root, now), device.id)
@@ -95,14 +102,19 @@ def answer_to_login(
     )
 
 
-def _version_to_start(records: Records, device: Device) -> Version:
+def _version_to_start(records: Records, device: Device, now: datetime) -> Version:
     if device.assignment is None:
         raise DeviceUnassignedError(device.name)
     image = records.images.with_id(device.assignment.image_id)
-    newest = newest_published(records.versions.of_image(image.id))
-    if newest is None:
-        raise ImageWithoutVersionError(image.name)
-    return newest
+    versions = versions_as_of(records, image.id, now)
+    chosen = version_to_start(versions, kind_of(device), image.pinned)
+    if chosen is not None:
+        return chosen
+    pending = [version for version in versions if version.standing is Standing.PENDING]
+    if pending:
+        waiting = pending[-1]
+        raise VersionWaitsError(str(waiting.name), str(wait_of(records, waiting, now)))
+    raise ImageWithoutVersionError(image.name)
 
 
 def _version_that_runs(records: Records, device: Device, root: RootHash) -> Version:

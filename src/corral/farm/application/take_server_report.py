@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
+from corral.farm.application.note_releases import note_releases
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.server import LastReport, ServerId
 from corral.farm.domain.image.replica import ReplicaState
@@ -123,6 +124,7 @@ def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now:
     records.replicas.put(after)
     if after.is_complete != known.is_complete or after.doubt != known.doubt:
         records.farm.raise_generation()
+        note_releases(records, records.versions.with_root(after.root), now)
 
 
 def _note_removed(records: Records, server_id: ServerId, root: RootHash) -> None:

@@ -9,7 +9,8 @@ from corral.farm.domain.image.errors import (
     VersionUnknownError,
 )
 from corral.farm.domain.image.image import image_name
-from corral.farm.domain.image.version import VersionEvent, VersionName, VersionState
+from corral.farm.domain.image.standing import VersionEvent
+from corral.farm.domain.image.version import VersionName, VersionState
 
 
 def delete(farm: FarmInMemory, text: str, *, trust_silence: bool = False) -> VersionState:

@@ -17,7 +17,8 @@ from corral.farm.domain.delivery.errors import (
 )
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.image.root import RootHash
-from corral.farm.domain.image.version import Version, VersionEvent, VersionName
+from corral.farm.domain.image.standing import VersionEvent
+from corral.farm.domain.image.version import Version, VersionName
 
 
 def login(farm: FarmInMemory, device: Device) -> LoginAnswer:

@@ -11,16 +11,10 @@ from corral.farm.domain.access.token import Token, TokenWrongError
 from corral.farm.domain.delivery.device import MacAddress, MacInvalidError
 from corral.farm.domain.estate.address import Address, AddressInvalidError
 from corral.farm.domain.estate.farm import ApiUrlInvalidError, api_url
-from corral.farm.domain.image.errors import VersionNameInvalidError, VersionTransitionError
+from corral.farm.domain.image.errors import VersionNameInvalidError
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.image.root import RootHash, RootInvalidError
-from corral.farm.domain.image.version import (
-    TRANSITIONS,
-    VersionEvent,
-    VersionName,
-    VersionState,
-    next_state,
-)
+from corral.farm.domain.image.version import VersionName
 from corral.farm.domain.naming import NameInvalidError, checked_name
 
 
@@ -167,17 +161,3 @@ def test_replication_ticket_lives_six_days_at_least_and_is_the_same_all_day(now:
     expiry = replication_expiry(now)
     assert timedelta(days=6) < expiry - now <= timedelta(days=7)
     assert expiry == replication_expiry(now.replace(hour=23, minute=59))
-
-
-@pytest.mark.parametrize("state", VersionState)
-@pytest.mark.parametrize("event", VersionEvent)
-def test_states_change_only_as_the_table_says(state: VersionState, event: VersionEvent) -> None:
-    if (state, event) in TRANSITIONS:
-        assert next_state(state, event) is TRANSITIONS[state, event]
-    else:
-        with pytest.raises(VersionTransitionError, match="cannot take"):
-            next_state(state, event)
-
-
-def test_deleted_is_the_end() -> None:
-    assert not any(state is VersionState.DELETED for state, _ in TRANSITIONS)

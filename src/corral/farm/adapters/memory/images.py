@@ -11,6 +11,7 @@ from corral.farm.domain.image.errors import (
     VersionChangedError,
     VersionUnknownError,
 )
+from corral.farm.domain.image.version_errors import ImageChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,13 @@ class MemoryImages:
         except KeyError:
             raise ImageUnknownError(str(image_id)) from None
 
+    def change(self, seen: Image, after: Image) -> None:
+        """Replace the image if its revision is still the one that was seen."""
+        known = self._state.images.get(seen.id)
+        if known is None or known.revision != seen.revision:
+            raise ImageChangedError(seen.name)
+        self._state.images[seen.id] = replace(after, last_number=known.last_number)
+
     def all(self) -> Sequence[Image]:
         """Give all of them."""
         return sorted(self._state.images.values(), key=lambda image: image.name)
@@ -92,9 +100,9 @@ class MemoryVersions:
         return [version for version in self.all() if version.root == root]
 
     def move(self, seen: Version, after: Version) -> None:
-        """Replace the version if its state is still the one that was seen."""
+        """Replace the version if its state and revision are still as they were seen."""
         known = self._state.versions.get(seen.name)
-        if known is None or known.state is not seen.state:
+        if known is None or (known.state, known.revision) != (seen.state, seen.revision):
             raise VersionChangedError(str(seen.name))
         self._state.versions[seen.name] = after
 

@@ -8,9 +8,11 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
+from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
 from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
 from corral.farm.adapters.memory.state import State
+from corral.farm.adapters.memory.version_changes import MemoryVersionChanges
 from corral.farm.domain.estate.errors import (
     FarmExistsError,
     FarmUnknownError,
@@ -134,6 +136,8 @@ class MemoryRecords:
     replicas: MemoryReplicas
     devices: MemoryDevices
     sessions: MemorySessions
+    version_changes: MemoryVersionChanges
+    device_caches: MemoryDeviceCaches
 
     @classmethod
     def on(cls, state: State) -> MemoryRecords:
@@ -149,6 +153,8 @@ class MemoryRecords:
             replicas=MemoryReplicas(state),
             devices=MemoryDevices(state),
             sessions=MemorySessions(state),
+            version_changes=MemoryVersionChanges(state),
+            device_caches=MemoryDeviceCaches(state),
         )
 
 

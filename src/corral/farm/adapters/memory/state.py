@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from corral.farm.domain.estate.server import Server, ServerId
     from corral.farm.domain.estate.site import Site, SiteId
     from corral.farm.domain.estate.store import Store, StoreId
+    from corral.farm.domain.image.change import VersionChange
     from corral.farm.domain.image.image import Image, ImageId
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version, VersionName
+    from corral.farm.domain.image.write_cache import DeviceCache
 
     ReplicaKey: TypeAlias = tuple[ServerId, RootHash]
 
@@ -41,6 +43,8 @@ class State:
     replicas: dict[ReplicaKey, Replica] = field(default_factory=dict)
     devices: dict[DeviceId, Device] = field(default_factory=dict)
     sessions: dict[ServerId, tuple[Session, ...]] = field(default_factory=dict)
+    version_changes: tuple[VersionChange, ...] = ()
+    device_caches: dict[DeviceId, DeviceCache] = field(default_factory=dict)
 
     def copy(self) -> State:
         """Give a state that can be changed without changing this one."""
@@ -55,4 +59,6 @@ class State:
             replicas=dict(self.replicas),
             devices=dict(self.devices),
             sessions=dict(self.sessions),
+            version_changes=self.version_changes,
+            device_caches=dict(self.device_caches),
         )

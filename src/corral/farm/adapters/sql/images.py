@@ -14,6 +14,7 @@ from corral.farm.domain.image.errors import (
     VersionChangedError,
     VersionUnknownError,
 )
+from corral.farm.domain.image.version_errors import ImageChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,19 @@ class SqlImages:
             raise ImageUnknownError(str(image_id))
         return rows.image_from(row)
 
+    def change(self, seen: Image, after: Image) -> None:
+        """Change the row if its revision is still the one that was seen."""
+        values = rows.image_values(after)
+        # Publishing raises the number, and nothing else may set it back.
+        del values["last_number"]
+        changed = self._connection.execute(
+            update(tables.image)
+            .where(tables.image.c.id == seen.id, tables.image.c.revision == seen.revision)
+            .values(values)
+        )
+        if changed.rowcount != 1:
+            raise ImageChangedError(seen.name)
+
     def all(self) -> Sequence[Image]:
         """Give all of them."""
         return [rows.image_from(row) for row in self._connection.execute(_IMAGES)]
@@ -121,13 +135,14 @@ class SqlVersions:
         return self._select(tables.version.c.root == root.hex)
 
     def move(self, seen: Version, after: Version) -> None:
-        """Change the row if its state is still the one that was seen."""
+        """Change the row if its state and revision are still as they were seen."""
         moved = self._connection.execute(
             update(tables.version)
             .where(
                 tables.version.c.image_id == seen.image_id,
                 tables.version.c.number == seen.number,
                 tables.version.c.state == seen.state.value,
+                tables.version.c.revision == seen.revision,
             )
             .values(rows.version_values(after))
         )

@@ -16,7 +16,6 @@ from corral.farm.domain.delivery.device import (
     DeviceType,
     Login,
     MacAddress,
-    WriteCache,
 )
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.address import Address
@@ -41,6 +40,12 @@ from corral.farm.domain.image.version import (
     VersionName,
     VersionNumber,
     VersionState,
+)
+from corral.farm.domain.image.write_cache import (
+    CacheFallback,
+    CacheSetting,
+    ImageMode,
+    WriteCache,
 )
 
 if TYPE_CHECKING:
@@ -237,6 +242,14 @@ def image_from(row: AnyRow) -> Image:
         created_at=row.created_at,
         description=row.description,
         last_number=row.last_number,
+        mode=ImageMode(row.mode),
+        write_cache=CacheSetting(
+            WriteCache(row.write_cache),
+            row.write_cache_limit_bytes,
+            CacheFallback(row.write_cache_fallback),
+        ),
+        pinned=None if row.pinned_number is None else VersionNumber(row.pinned_number),
+        revision=row.revision,
     )
 
 
@@ -248,6 +261,12 @@ def image_values(image: Image) -> Values:
         "created_at": image.created_at,
         "description": image.description,
         "last_number": image.last_number,
+        "mode": image.mode.value,
+        "write_cache": image.write_cache.kind.value,
+        "write_cache_limit_bytes": image.write_cache.limit_bytes,
+        "write_cache_fallback": image.write_cache.fallback.value,
+        "pinned_number": image.pinned,
+        "revision": image.revision,
     }
 
 
@@ -263,6 +282,11 @@ def version_from(row: AnyRow) -> Version:
         description=row.description,
         access=Access(row.access),
         state=VersionState(row.state),
+        release_at=row.release_at,
+        released_at=row.released_at,
+        changed_at=row.changed_at,
+        changed_by=row.changed_by,
+        revision=row.revision,
     )
 
 
@@ -278,6 +302,11 @@ def version_values(version: Version) -> Values:
         "description": version.description,
         "access": version.access.value,
         "state": version.state.value,
+        "release_at": version.release_at,
+        "released_at": version.released_at,
+        "changed_at": version.changed_at,
+        "changed_by": version.changed_by,
+        "revision": version.revision,
     }
 
 

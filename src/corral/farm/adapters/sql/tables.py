@@ -169,6 +169,12 @@ image = Table(
     Column("description", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("last_number", Integer, nullable=False),
+    Column("mode", String(16), nullable=False, server_default="shared"),
+    Column("write_cache", String(32), nullable=False, server_default="device-ram"),
+    Column("write_cache_limit_bytes", BigInteger),
+    Column("write_cache_fallback", String(16), nullable=False, server_default="device-ram"),
+    Column("pinned_number", Integer),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
 )
 
 version = Table(
@@ -183,7 +189,38 @@ version = Table(
     Column("access", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("published_at", Instant, nullable=False),
+    Column("release_at", Instant),
+    Column("released_at", Instant),
+    Column("changed_at", Instant),
+    Column("changed_by", String(255), nullable=False, server_default=""),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     Index(None, "root"),
+)
+
+version_change = Table(
+    "version_change",
+    metadata,
+    Column("image_id", Uuid, ForeignKey("image.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(255), nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+device_cache = Table(
+    "device_cache",
+    metadata,
+    Column("device_id", Uuid, ForeignKey("device.id"), primary_key=True),
+    Column("kind", String(32)),
+    Column("limit_bytes", BigInteger),
+    Column("fallback", String(16)),
+    Column("used_kind", String(32)),
+    Column("used_at", Instant),
+    Column("used_limit_bytes", BigInteger),
+    Column("used_bytes", BigInteger),
+    Column("used_problem", Text),
 )
 
 replica = Table(

@@ -10,12 +10,14 @@ from weakref import finalize
 
 from corral.farm.adapters.sql import schema
 from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
+from corral.farm.adapters.sql.device_caches import SqlDeviceCaches
 from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
 from corral.farm.adapters.sql.failures import translated
 from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
 from corral.farm.adapters.sql.options import WRITING
 from corral.farm.adapters.sql.places import SqlCollections, SqlSites, SqlStores
+from corral.farm.adapters.sql.version_changes import SqlVersionChanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,8 @@ class SqlRecords:
     replicas: SqlReplicas
     devices: SqlDevices
     sessions: SqlSessions
+    version_changes: SqlVersionChanges
+    device_caches: SqlDeviceCaches
 
     @classmethod
     def on(cls, connection: Connection) -> SqlRecords:
@@ -52,6 +56,8 @@ class SqlRecords:
             replicas=SqlReplicas(connection),
             devices=SqlDevices(connection),
             sessions=SqlSessions(connection),
+            version_changes=SqlVersionChanges(connection),
+            device_caches=SqlDeviceCaches(connection),
         )
 
 

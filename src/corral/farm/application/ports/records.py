@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.application.ports.collections import Collections
+    from corral.farm.application.ports.device_caches import DeviceCaches
     from corral.farm.application.ports.sites import Sites
     from corral.farm.application.ports.stores import Stores
+    from corral.farm.application.ports.version_changes import VersionChanges
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
@@ -104,6 +106,13 @@ class Images(Protocol):
         """Give the one with that id; raises ``ImageUnknownError``."""
         ...
 
+    def change(self, seen: Image, after: Image) -> None:
+        """Replace ``seen`` by ``after``, but for its last number.
+
+        Raises ``ImageChangedError`` if its revision is not as seen.
+        """
+        ...
+
     def all(self) -> Sequence[Image]:
         """Give all of them."""
         ...
@@ -137,7 +146,7 @@ class Versions(Protocol):
         ...
 
     def move(self, seen: Version, after: Version) -> None:
-        """Replace ``seen`` by ``after``; ``VersionChangedError`` if its state is not as seen."""
+        """Replace ``seen`` by ``after``; ``VersionChangedError`` if it is not as seen any more."""
         ...
 
 
@@ -283,6 +292,16 @@ class Records(Protocol):
     @property
     def devices(self) -> Devices:
         """The devices."""
+        ...
+
+    @property
+    def version_changes(self) -> VersionChanges:
+        """What was done to versions."""
+        ...
+
+    @property
+    def device_caches(self) -> DeviceCaches:
+        """The write caches of devices."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from corral.farm.domain.errors import InvalidInputError
 from corral.farm.domain.estate.collection import FIRST_COLLECTION, CollectionId
+from corral.farm.domain.image.write_cache import WriteCache
 from corral.farm.domain.naming import checked_name
 
 if TYPE_CHECKING:
@@ -63,12 +64,6 @@ class MacAddress:
 
     def __str__(self) -> str:
         return self.text
-
-
-class WriteCache(StrEnum):
-    """Where the writes of a streamed device go."""
-
-    DEVICE_RAM = "device-ram"
 
 
 class DeviceType(StrEnum):

@@ -78,13 +78,15 @@ class VersionUnknownError(UnknownThingError):
 
 
 class VersionTransitionError(RefusedError):
-    """A version goes through its states only as the table in ``domain.image.version`` says."""
+    """A version is moved only as the table in ``domain.image.standing`` says."""
 
     code = "version-transition"
 
-    def __init__(self, state: str, event: str) -> None:
+    def __init__(self, standing: str, event: str, allowed: Sequence[str] = ()) -> None:
+        possible = ", ".join(allowed) or "nothing"
         super().__init__(
-            f"a version that is {state} cannot take {event!r}: look at it with 'corral image show'"
+            f"a version in standing {standing!r} cannot take {event!r}; possible is: {possible}."
+            " 'corral image show' says where each version stands"
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NewType
 from uuid import UUID
 
+from corral.farm.domain.image.write_cache import PLAIN_CACHE, CacheSetting, ImageMode
 from corral.farm.domain.naming import checked_name
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from corral.farm.domain.image.version import VersionNumber
 
 ImageId = NewType("ImageId", UUID)
 ImageName = NewType("ImageName", str)
@@ -30,3 +33,12 @@ class Image:
     description: str = ""
     last_number: int = 0
     """The highest version number ever given; numbers of deleted versions are not given again."""
+    mode: ImageMode = ImageMode.SHARED
+    write_cache: CacheSetting = PLAIN_CACHE
+    pinned: VersionNumber | None = None
+    """What production devices start, in place of the newest that is released."""
+    revision: int = 1
+
+    def changed(self) -> Image:
+        """Give the image with the mark that it was changed once more."""
+        return replace(self, revision=self.revision + 1)

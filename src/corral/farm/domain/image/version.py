@@ -7,8 +7,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NewType
 
-from corral.farm.domain.image.errors import VersionNameInvalidError, VersionTransitionError
+from corral.farm.domain.image.errors import VersionNameInvalidError
 from corral.farm.domain.image.image import ImageId, ImageName, image_name
+from corral.farm.domain.image.standing import Standing, VersionEvent, next_standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,50 +21,24 @@ VersionNumber = NewType("VersionNumber", int)
 
 
 class Access(StrEnum):
-    """Who may stream a version."""
+    """Which devices may start a version; also what a device's own type is."""
 
+    MAINTENANCE = "maintenance"
+    TEST = "test"
     PRODUCTION = "production"
 
 
 class VersionState(StrEnum):
-    """Where a version is in its life.
+    """Where a version is in its life, as it is recorded; :class:`Standing` is the whole of it.
 
     There is no state before ``PUBLISHED``: an import that is under way is a lock which its process
     holds, and leaves no trace of a version when that process dies.
     """
 
     PUBLISHED = "published"
+    RETIRED = "retired"
     DELETING = "deleting"
-    """No longer offered to anybody; some store may still have it."""
     DELETED = "deleted"
-    """Gone from every store; kept so that its number is not given again."""
-
-
-class VersionEvent(StrEnum):
-    """What can happen to a version."""
-
-    DELETE = "delete"
-    STORES_CLEARED = "stores-cleared"
-
-
-_S, _E = VersionState, VersionEvent
-
-TRANSITIONS: Final[Mapping[tuple[VersionState, VersionEvent], VersionState]] = MappingProxyType(
-    {
-        (_S.PUBLISHED, _E.DELETE): _S.DELETING,
-        # A delete that was killed half way is simply asked for again.
-        (_S.DELETING, _E.DELETE): _S.DELETING,
-        (_S.DELETING, _E.STORES_CLEARED): _S.DELETED,
-    }
-)
-
-
-def next_state(state: VersionState, event: VersionEvent) -> VersionState:
-    """Give the state after ``event``, refused if the table has no such arrow."""
-    try:
-        return TRANSITIONS[state, event]
-    except KeyError:
-        raise VersionTransitionError(state, event) from None
 
 
 @dataclass(frozen=True, order=True)
@@ -87,7 +62,7 @@ class VersionName:
 
 @dataclass(frozen=True)
 class Version:
-    """An immutable state of an image, known by its root."""
+    """An immutable state of an image, known by its root; only its standing and text change."""
 
     image_id: ImageId
     name: VersionName
@@ -99,6 +74,13 @@ class Version:
     description: str = ""
     access: Access = Access.PRODUCTION
     state: VersionState = VersionState.PUBLISHED
+    release_at: datetime | None = None
+    """The date before which it is not released; none if only the servers are waited for."""
+    released_at: datetime | None = None
+    """When its release was seen to be due; what was released once does not become pending again."""
+    changed_at: datetime | None = None
+    changed_by: str = ""
+    revision: int = 1
 
     @property
     def number(self) -> VersionNumber:
@@ -107,12 +89,62 @@ class Version:
 
     @property
     def is_published(self) -> bool:
-        """Whether machines may get it."""
-        return self.state is VersionState.PUBLISHED
+        """Whether servers hold it and offer it; devices may run it, if not start it."""
+        return self.state in (VersionState.PUBLISHED, VersionState.RETIRED)
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands as far as is recorded: a release that is due may not be yet."""
+        if self.state is not VersionState.PUBLISHED:
+            return Standing(self.state.value)
+        if self.access is Access.PRODUCTION and self.released_at is None:
+            return Standing.PENDING
+        return Standing(self.access.value)
 
     def after(self, event: VersionEvent) -> Version:
-        """Give the version as it is after ``event``."""
-        return replace(self, state=next_state(self.state, event))
+        """Give the version as it is after ``event``, without what only some events know."""
+        before, standing = self.standing, next_standing(self.standing, event)
+        if standing in _OF_STATE:
+            return replace(self, state=_OF_STATE[standing])
+        access = _OF_ACCESS[standing]
+        if before is Standing.PENDING and access is Access.PRODUCTION:
+            return self
+        return replace(
+            self, access=access, state=VersionState.PUBLISHED, release_at=None, released_at=None
+        )
+
+    def promoted(self, release_at: datetime | None) -> Version:
+        """Give the version as it is once it waits for its release to production."""
+        return replace(self.after(VersionEvent.PROMOTE_TO_PRODUCTION), release_at=release_at)
+
+    def scheduled(self, release_at: datetime | None) -> Version:
+        """Give the version with another date for the release that it waits for."""
+        return replace(self.after(VersionEvent.SCHEDULE), release_at=release_at)
+
+    def released(self, now: datetime) -> Version:
+        """Give the version as it is from its release on."""
+        return replace(self.after(VersionEvent.RELEASE), released_at=now)
+
+    def changed(self, by: str, now: datetime) -> Version:
+        """Give the version with the mark of who changed it last."""
+        return replace(self, changed_by=by, changed_at=now, revision=self.revision + 1)
+
+
+_OF_STATE: Final[Mapping[Standing, VersionState]] = MappingProxyType(
+    {
+        Standing.RETIRED: VersionState.RETIRED,
+        Standing.DELETING: VersionState.DELETING,
+        Standing.DELETED: VersionState.DELETED,
+    }
+)
+_OF_ACCESS: Final[Mapping[Standing, Access]] = MappingProxyType(
+    {
+        Standing.MAINTENANCE: Access.MAINTENANCE,
+        Standing.TEST: Access.TEST,
+        Standing.PENDING: Access.PRODUCTION,
+        Standing.PRODUCTION: Access.PRODUCTION,
+    }
+)
 
 
 def running_version(versions: Iterable[Version]) -> Version | None:
@@ -126,6 +158,6 @@ def running_version(versions: Iterable[Version]) -> Version | None:
 
 
 def newest_published(versions: Iterable[Version]) -> Version | None:
-    """Give the one that a device of the image gets: the highest number, not the latest arrival."""
-    published = (version for version in versions if version.is_published)
+    """Give the one on which the next is built: the highest number, whoever may start it."""
+    published = (version for version in versions if version.state is VersionState.PUBLISHED)
     return max(published, key=lambda version: version.number, default=None)

@@ -7,7 +7,7 @@ from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
 from corral.farm.entrypoints.http.permitted import OpenTo, open_to
-from corral.wire.login import LoginAnswer, LoginRequest, RankedServer
+from corral.wire.login import LoginAnswer, LoginRequest, RankedServer, WriteCache
 
 
 def routes(application: Application) -> APIRouter:
@@ -33,7 +33,7 @@ def routes(application: Application) -> APIRouter:
             size_bytes=answer.version.size_bytes,
             ticket=answer.ticket,
             expires_at=int(answer.expires_at.timestamp()),
-            write_cache=answer.device.write_cache.value,
+            write_cache=WriteCache(answer.device.write_cache.value),
             servers=tuple(
                 RankedServer(
                     name=server.name,
