@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use common::{CHUNK, TestServer, eventually, wait_for_end};
@@ -29,11 +30,11 @@ fn garbage_is_closed_and_counted_and_others_are_served() {
     late.stream.write_all(&[0xff; 100]).unwrap();
     late.wait_for_end();
     assert!(good.read(0, 4096).is_ok());
-    let counters = server.server.counters();
-    assert_eq!(
-        (counters.refused_protocol, counters.protocol_errors),
-        (3, 1)
-    );
+    // Each refusal is counted before its connection is closed, the end of a session after.
+    eventually("the count", || {
+        server.server.counters().protocol_errors == 1
+    });
+    assert_eq!(server.server.counters().refused_protocol, 3);
 }
 
 #[test]
@@ -60,10 +61,25 @@ fn a_session_may_be_idle_for_longer_than_a_handshake() {
         ..Limits::default()
     };
     let server = TestServer::start(limits);
-    let mut idle = server.client();
+    // On a busy machine a login itself may take longer than it is allowed to here.
+    let mut idle = std::iter::repeat_with(|| log_in_the_oldest_way(&server))
+        .find_map(Result::ok)
+        .unwrap();
     let mut silent = server.connect();
     wait_for_end(&mut silent);
-    assert!(idle.read(0, 4096).is_ok());
+    idle.write_all(&Request::read(Cookie(1), 0, 4096).encode())
+        .unwrap();
+    let mut reply = [0; 16 + 4096];
+    idle.read_exact(&mut reply).unwrap();
+    assert!(reply[16..] == *server.version.bytes(0, 4096));
+}
+
+/// Logs in with a single message, whose answer is `EXPORT_NAME`'s.
+fn log_in_the_oldest_way(server: &TestServer) -> std::io::Result<TcpStream> {
+    let mut stream = server.connect();
+    stream.write_all(b"\0\0\0\x03IHAVEOPT\0\0\0\x01\0\0\0\x08debian/1")?;
+    stream.read_exact(&mut [0; 18 + 10])?;
+    Ok(stream)
 }
 
 #[test]
@@ -114,8 +130,7 @@ fn there_are_no_more_connections_than_allowed() {
     wait_for_end(&mut third);
     assert_eq!(server.server.counters().refused_too_many, 1);
     drop(first);
-    eventually("room", || server.server.sessions().len() == 1);
-    eventually("a login", || {
+    eventually("room", || {
         let mut stream = server.connect();
         let mut greeting = [0; 18];
         stream.read_exact(&mut greeting).is_ok()
@@ -131,7 +146,7 @@ fn a_client_that_vanishes_is_forgotten() {
     client.ask(1, Command::Read, 0, 512);
     eventually("the request", || server.server.counters().reads == 1);
     drop(client);
-    eventually("the session's end", || server.server.sessions().is_empty());
+    eventually("the loss", || server.server.counters().lost == 1);
+    assert!(server.server.sessions().is_empty());
     server.version.release(0);
-    assert_eq!(server.server.counters().lost, 1);
 }

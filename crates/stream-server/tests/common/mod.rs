@@ -23,12 +23,14 @@ use nbd_proto::client::{
 };
 use nbd_proto::{Command, CommandFlags, Cookie, ErrorCode, Request};
 use stream_server::{
-    Access, Address, Export, Limits, Listener, Settings, StreamServer, Version, VersionError,
+    Access, Address, Export, Limits, Listener, SessionView, Settings, StreamServer, Version,
+    VersionError,
 };
 
 pub(crate) const CHUNK: u64 = 65_536;
-/// Longer than anything here takes: a test that comes here hangs.
-const HANGS_AFTER: Duration = Duration::from_secs(20);
+/// Longer than anything here takes, however busy the machine is: a test that comes here hangs.
+const HANGS_AFTER: Duration = Duration::from_mins(1);
+const LOOKS_EVERY: Duration = Duration::from_millis(5);
 
 /// A version in a temporary file. Its chunks are ready unless they are made cold, which is until they are released.
 pub(crate) struct TestVersion {
@@ -227,6 +229,15 @@ impl TestServer {
             socket_path,
             _folder: folder,
         }
+    }
+
+    /// The sessions, oldest first, as soon as there are `count`: a client that is let in knows it before its session is
+    /// among them.
+    pub(crate) fn sessions(&self, count: usize) -> Vec<SessionView> {
+        eventually(&format!("session {count}"), || {
+            self.server.sessions().len() == count
+        });
+        self.server.sessions()
     }
 
     pub(crate) fn address(&self, index: usize) -> SocketAddr {
@@ -468,11 +479,11 @@ fn receive(stream: &mut impl Read, received: &mut Vec<u8>) -> usize {
 /// Waits for what another thread is about to do.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let (_keep, never) = std::sync::mpsc::channel::<()>();
-    for _ in 0..2000 {
+    for _ in 0..HANGS_AFTER.as_millis() / LOOKS_EVERY.as_millis() {
         if condition() {
             return;
         }
-        let _ = never.recv_timeout(Duration::from_millis(5));
+        let _ = never.recv_timeout(LOOKS_EVERY);
     }
     panic!("{what} did not happen");
 }
