@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from corral.farm.adapters.clock import SystemClock
 from corral.farm.adapters.farm_folder.image_locks import FileImageLocks
@@ -17,9 +17,11 @@ from corral.farm.adapters.farm_folder.private_file import (
     write_private_file,
 )
 from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
+from corral.farm.adapters.folder_actor import folder_actor
 from corral.farm.adapters.randomness import RandomIds, RandomTokens
 from corral.farm.application.add_server import AddServer
 from corral.farm.application.assign_device import AssignDevice
+from corral.farm.application.auditing import AuditingTransactions
 from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.create_farm import CreateFarm
 from corral.farm.application.delete_version import DeleteVersion
@@ -41,6 +43,7 @@ from corral.farm.application.take_server_report import TakeServerReport
 from corral.farm.application.undrain_server import UndrainServer
 from corral.farm.application.verify_store import VerifyStore
 from corral.farm.application.verify_version import VerifyVersion
+from corral.farm.domain.access.actor import THE_FARM
 from corral.farm.domain.estate.errors import (
     FarmDatabaseError,
     FarmExistsError,
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
+    from corral.farm.domain.access.actor import Actor
 
 
 class Ports(Protocol):
@@ -137,11 +141,35 @@ class FolderPorts:
         return QemuDiskFiles()
 
 
-class Application:
-    """Every verb of a farm, ready to be called."""
+class _ActingPorts:
+    """The same adapters, with transactions that note each change in somebody's name."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, actor: Actor) -> None:
         self._ports = ports
+        self._actor = actor
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        return AuditingTransactions(self._ports.transactions, self._actor, self._ports.clock)
+
+    def __getattr__(self, port: str) -> object:
+        return getattr(self._ports, port)
+
+
+class Application:
+    """Every verb of a farm, ready to be called.
+
+    What the verbs change is noted in the audit log as done by ``actor``.
+    """
+
+    def __init__(self, ports: Ports, actor: Actor = THE_FARM) -> None:
+        self._given = ports
+        # It has every port, most of them by delegation, which is out of the checker's sight.
+        self._ports = cast("Ports", _ActingPorts(ports, actor))
+
+    def acting_as(self, actor: Actor) -> Application:
+        """Give the same verbs in somebody else's name."""
+        return Application(self._given, actor)
 
     @cached_property
     def create_farm(self) -> CreateFarm:  # noqa: D102 - each verb's own docstring says what it does
@@ -298,7 +326,7 @@ def new_farm(settings: FarmSettings) -> Application:
     except OSError as error:
         reason = f"{settings.folder}: {(error.strerror or str(error)).lower()}"
         raise FarmDatabaseError(reason) from error
-    return Application(FolderPorts(settings))
+    return Application(FolderPorts(settings), folder_actor())
 
 
 def open_farm(settings: FarmSettings) -> Application:
@@ -312,7 +340,7 @@ def open_farm(settings: FarmSettings) -> Application:
         raise FarmUnknownError(str(settings.folder))
     ports = FolderPorts(settings)
     ports.transactions.set_up()
-    return Application(ports)
+    return Application(ports, folder_actor())
 
 
 def _look_for_another_farm(settings: FarmSettings) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from corral.farm.adapters.memory.audit import MemoryAudit
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
@@ -138,6 +139,7 @@ class MemoryRecords:
     sessions: MemorySessions
     version_changes: MemoryVersionChanges
     device_caches: MemoryDeviceCaches
+    audit: MemoryAudit
 
     @classmethod
     def on(cls, state: State) -> MemoryRecords:
@@ -155,6 +157,7 @@ class MemoryRecords:
             sessions=MemorySessions(state),
             version_changes=MemoryVersionChanges(state),
             device_caches=MemoryDeviceCaches(state),
+            audit=MemoryAudit(state),
         )
 
 

@@ -10,6 +10,7 @@ from corral.farm.domain.estate.site import FIRST_SITE
 from corral.farm.domain.estate.store import FIRST_STORE
 
 if TYPE_CHECKING:
+    from corral.farm.domain.access.audit import Entry
     from corral.farm.domain.delivery.device import Device, DeviceId
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import Collection, CollectionId
@@ -45,6 +46,7 @@ class State:
     sessions: dict[ServerId, tuple[Session, ...]] = field(default_factory=dict)
     version_changes: tuple[VersionChange, ...] = ()
     device_caches: dict[DeviceId, DeviceCache] = field(default_factory=dict)
+    audit: list[Entry] = field(default_factory=list)
 
     def copy(self) -> State:
         """Give a state that can be changed without changing this one."""
@@ -61,4 +63,5 @@ class State:
             sessions=dict(self.sessions),
             version_changes=self.version_changes,
             device_caches=dict(self.device_caches),
+            audit=list(self.audit),
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import finalize
 
 from corral.farm.adapters.sql import schema
+from corral.farm.adapters.sql.audit import SqlAudit
 from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
 from corral.farm.adapters.sql.device_caches import SqlDeviceCaches
 from corral.farm.adapters.sql.engine import open_engine
@@ -41,6 +42,7 @@ class SqlRecords:
     sessions: SqlSessions
     version_changes: SqlVersionChanges
     device_caches: SqlDeviceCaches
+    audit: SqlAudit
 
     @classmethod
     def on(cls, connection: Connection) -> SqlRecords:
@@ -58,6 +60,7 @@ class SqlRecords:
             sessions=SqlSessions(connection),
             version_changes=SqlVersionChanges(connection),
             device_caches=SqlDeviceCaches(connection),
+            audit=SqlAudit(connection),
         )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from corral.farm.application.ports.audit import Audit
     from corral.farm.application.ports.collections import Collections
     from corral.farm.application.ports.device_caches import DeviceCaches
     from corral.farm.application.ports.sites import Sites
@@ -307,6 +308,11 @@ class Records(Protocol):
     @property
     def sessions(self) -> Sessions:
         """The sessions."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """The audit log."""
         ...
 
 

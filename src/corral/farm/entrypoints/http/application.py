@@ -12,10 +12,15 @@ from corral.farm.application.recognise_server import RecogniseServer
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.take_server_report import TakeServerReport
+from corral.farm.domain.access.actor import Actor
 
 
 class Application(Protocol):
     """The wired use cases that requests call."""
+
+    def acting_as(self, actor: Actor) -> "Application":
+        """Give the same verbs in the name of somebody, for the audit log."""
+        ...
 
     @property
     def log_device_in(self) -> LogDeviceIn: ...  # noqa: D102 - each names itself

@@ -8,6 +8,7 @@ import uvicorn
 
 from corral.farm.adapters.randomness import RandomTokens
 from corral.farm.bootstrap import open_farm
+from corral.farm.domain.access.actor import THE_FARM
 from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.errors import AddressUnusableError
 from corral.farm.entrypoints.http.app import create_app
@@ -25,7 +26,8 @@ _log = structlog.get_logger("corral.http")
 
 def serve(settings: FarmSettings, listen: Address) -> None:
     """Serve the farm's API until a signal says stop; raises ``AddressUnusableError``."""
-    application = open_farm(settings)
+    # What devices and servers bring about, no person does; callers act in their own names.
+    application = open_farm(settings).acting_as(THE_FARM)
     farm = application.show_farm().farm
     app = create_app(application, reader_key(settings.folder, RandomTokens()).digest())
     with _listening(listen) as listening:

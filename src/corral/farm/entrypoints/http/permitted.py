@@ -79,7 +79,7 @@ class Gate:
             raise TokenWrongError(whose)
         READ_ONLY.demand(permission)
         actor = Actor(ActorKind.READER, "", address)
-        return Caller(actor, READ_ONLY, permission, self._application)
+        return Caller(actor, READ_ONLY, permission, self._application.acting_as(actor))
 
 
 class Permitted:
