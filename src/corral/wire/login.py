@@ -5,11 +5,11 @@ from enum import StrEnum
 from corral.wire.message import (
     Address,
     Bytes,
-    ExportName,
     Message,
     Name,
     Part,
     RootHex,
+    StreamName,
     UnixSeconds,
 )
 
@@ -25,11 +25,20 @@ class WriteCache(StrEnum):
     SERVER_PERSISTENT = "server-persistent"
 
 
+class WriteCacheUse(Part):
+    """How full a device's own write cache is."""
+
+    used_bytes: Bytes
+    limit_bytes: Bytes
+
+
 class LoginRequest(Message):
     """The body of ``POST /v1/devices/{name}/login``, which a device that starts leaves out."""
 
     running: RootHex | None = None
     """What the device has booted. The answer is then for this root, whatever is newest by now."""
+    write_cache: WriteCacheUse | None = None
+    """How full the cache of its writes is, from a device that keeps them in its own memory."""
 
 
 class RankedServer(Part):
@@ -43,8 +52,9 @@ class LoginAnswer(Message):
     """The answer to ``POST /v1/devices/{name}/login``."""
 
     device: Name
-    export: ExportName
+    export: StreamName
     root: RootHex
+    """The version; of a writable disk, the one below it."""
     size_bytes: Bytes
     ticket: str
     """Opens ``export`` on the servers; base64url without padding."""
@@ -52,4 +62,7 @@ class LoginAnswer(Message):
     write_cache: WriteCache
     """Where the device is to keep what it writes."""
     servers: tuple[RankedServer, ...]
-    """Best first. The client keeps the first two warm and the rest as spares."""
+    """Best first. The client keeps the first two warm and the rest as spares. A writable disk is on
+    one server only."""
+    writable: bool = False
+    """Writes go to the server: ``export`` is the device's own and ``ticket`` is for writing."""

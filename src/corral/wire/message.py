@@ -55,6 +55,11 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 ExportName = Annotated[str, StringConstraints(pattern=r"^[^;/\s]+/[1-9][0-9]*$", max_length=512)]
 """``IMAGE/NUMBER``, what an NBD client asks for; a ``;`` would begin its ticket."""
 
+StreamName = Annotated[
+    str, StringConstraints(pattern=r"^[^;/\s]+/[1-9][0-9]*(@[^;/@\s]+)?$", max_length=768)
+]
+"""What a session streams: a version, or with ``@DEVICE`` behind it that device's disk over it."""
+
 Base64 = Annotated[str, AfterValidator(_is_base64)]
 
 Address = Annotated[str, AfterValidator(_is_address)]

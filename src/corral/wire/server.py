@@ -19,8 +19,10 @@ from corral.wire.message import (
     Name,
     Part,
     RootHex,
+    StreamName,
     UnixSeconds,
 )
+from corral.wire.overlay import Overlay, OverlayReport
 
 
 class Export(Part):
@@ -70,6 +72,9 @@ class ServerConfiguration(Message):
     """What no version of the farm has any more: to be removed from the store, then to be reported
     as ``removed``. Only by who was just given this configuration: one that was kept may be older
     than a publication of the same root."""
+    overlays: tuple[Overlay, ...] = ()
+    """Disks that devices may change. Like ``removals``: what is not named is removed, only by who
+    was just given this configuration."""
 
 
 class ReplicaState(StrEnum):
@@ -108,7 +113,7 @@ class SessionReport(Part):
     """The device of the ticket; none on a listener that asks for no ticket."""
     device: Name | None = None
     """The device's name, where the server knows it."""
-    export: ExportName
+    export: StreamName
     address: str
     connected_at: UnixSeconds
     sent_bytes: Bytes
@@ -136,6 +141,8 @@ class ServerReport(Message):
     """Like ``removed`` counted only if ``generation`` is the farm's present one."""
     removed: tuple[RootHex, ...] = ()
     """Those of the ``removals`` that are gone: the manifest and the flat file."""
+    overlays: tuple[OverlayReport, ...] = ()
+    """Every overlay that there is, also one that is still to be removed."""
     sessions: tuple[SessionReport, ...] = ()
     counters: dict[str, int] = Field(default_factory=dict)
     """The stream server's own counters since its start, by name."""

@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from corral.wire.login import LoginAnswer, LoginRequest
-from corral.wire.server import Export, Peer, ServerReport
+from corral.wire.overlay import Overlay
+from corral.wire.server import Export, Peer, ServerReport, SessionReport
 
 LOGIN = {
     "format": 1,
@@ -14,6 +15,15 @@ LOGIN = {
     "expires_at": 1,
     "write_cache": "device-ram",
     "servers": [{"name": "s2", "addresses": ["127.0.0.1:10812", "[::1]:10812"]}],
+    "writable": False,
+}
+OVERLAY = {
+    "id": "5c1a9a0e-8d1f-4a59-9f0f-3c2b1a000001",
+    "export": "debian/1@pc1",
+    "base": "ab" * 32,
+    "subject": "5c1a9a0e-8d1f-4a59-9f0f-3c2b1a000002",
+    "kind": "server-persistent",
+    "limit_bytes": 1 << 30,
 }
 
 
@@ -73,3 +83,32 @@ def test_a_peer_is_reached_over_http(url: str) -> None:
 
 def test_a_report_needs_no_more_than_who_and_what_generation() -> None:
     assert ServerReport(server="s1", generation=3).sessions == ()
+
+
+def test_an_overlay_is_not_sealed_unless_it_is_said() -> None:
+    assert not Overlay.model_validate(OVERLAY).sealing
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("export", "debian/1"),
+        ("export", "debian/1@"),
+        ("export", "debian/1@pc1;ticket"),
+        ("export", "debian/1@pc1@pc2"),
+        ("kind", "device-ram"),
+        ("limit_bytes", 0),
+        ("base", ""),
+    ],
+)
+def test_an_overlay_that_cannot_be_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        Overlay.model_validate({**OVERLAY, field: value})
+
+
+@pytest.mark.parametrize("export", ["debian/1", "debian/1@pc1"])
+def test_a_session_is_of_a_version_or_of_a_devices_disk(export: str) -> None:
+    session = SessionReport(
+        subject=None, export=export, address="unix", connected_at=1, sent_bytes=0
+    )
+    assert session.export == export
