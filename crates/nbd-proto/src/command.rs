@@ -63,6 +63,16 @@ impl Command {
             other => Self::Unknown(other),
         }
     }
+
+    /// Whether a range of it that ends behind the export is a lack of space rather than nonsense.
+    pub(crate) const fn is_bound_to_room(self) -> bool {
+        matches!(self, Self::Write | Self::WriteZeroes)
+    }
+
+    /// Whether it changes the export.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Write | Self::Trim | Self::WriteZeroes)
+    }
 }
 
 bitflags::bitflags! {

@@ -26,6 +26,8 @@ bitflags::bitflags! {
         const CAN_MULTI_CONN = 1 << 8;
         /// CACHE is understood.
         const SEND_CACHE = 1 << 10;
+        /// The `FAST_ZERO` command flag is understood; only with `WRITE_ZEROES`.
+        const SEND_FAST_ZERO = 1 << 11;
         const _ = !0;
     }
 }

@@ -76,11 +76,15 @@ impl<const N: usize> Fields<N> {
     }
 }
 
+/// Takes up to `wanted` bytes from the front.
+pub(crate) fn take_up_to<'a>(input: &mut &'a [u8], wanted: usize) -> &'a [u8] {
+    let available = input.len().min(wanted);
+    take_bytes(input, available).unwrap_or_default()
+}
+
 /// Throws away up to `wanted` bytes from the front and says how many there were.
 pub(crate) fn skip(input: &mut &[u8], wanted: usize) -> usize {
-    let available = input.len().min(wanted);
-    take_bytes(input, available);
-    available
+    take_up_to(input, wanted).len()
 }
 
 /// Takes text of a length that the protocol gave before it; `None` if it is short, too long for a string, holds a NUL or is not UTF-8.

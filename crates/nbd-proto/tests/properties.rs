@@ -5,7 +5,7 @@
 mod common;
 
 use nbd_proto::client::{self, Outstanding, ReadAssembly, ReplyDecoder, ReplyForm, Wanted};
-use nbd_proto::server::{self, RequestDecoder};
+use nbd_proto::server::{self, Possible, RequestDecoder};
 use nbd_proto::{Command, CommandFlags, Cookie, ErrorCode, Extent, Request};
 use proptest::prelude::*;
 
@@ -107,15 +107,46 @@ proptest! {
                 bytes.extend(std::iter::repeat_n(0xa5, usize::try_from(request.length).unwrap()));
             }
         }
-        let mut decoder = RequestDecoder::new();
-        let mut decoded = Vec::new();
-        let held = common::in_pieces(&bytes, &sizes, |input| {
-            while let Some(request) = decoder.next_request(input).unwrap() {
-                decoded.push(request);
+        for keeps in [false, true] {
+            let mut decoder = if keeps { RequestDecoder::keeping_payloads() } else { RequestDecoder::new() };
+            let mut decoded = Vec::new();
+            let held = common::in_pieces(&bytes, &sizes, |input| {
+                while let Some(received) = decoder.next_request(input).unwrap() {
+                    let has_payload = keeps && received.request.command == Command::Write;
+                    let expected = if has_payload { received.request.length } else { 0 };
+                    assert_eq!(received.payload, vec![0xa5; usize::try_from(expected).unwrap()]);
+                    decoded.push(received.request);
+                }
+                assert!(input.len() < nbd_proto::REQUEST_BYTES, "a payload is not left to the caller");
+            });
+            prop_assert!(held.is_empty());
+            prop_assert!(!decoder.is_within_payload());
+            prop_assert_eq!(&decoded, &requests);
+        }
+    }
+
+    #[test]
+    fn what_is_let_through_lies_in_the_export_and_needs_nothing_that_was_not_offered(
+        requests in requests(),
+        size_bytes in 0_u64..10_000,
+        structured_replies in any::<bool>(),
+        possible in prop_oneof![Just(Possible::Reading), Just(Possible::Writing)],
+    ) {
+        let negotiated = server::Negotiated { structured_replies, contexts: Vec::new() };
+        for request in requests {
+            let request = Request { offset: request.offset % 12_000, flags: request.flags & CommandFlags::from_bits_retain(0x1f), ..request };
+            let is_let_through = request.check(possible, size_bytes, &negotiated).is_ok();
+            if is_let_through {
+                prop_assert!(request.offset + u64::from(request.length) <= size_bytes);
+                prop_assert!(possible == Possible::Writing || !request.command.is_change());
+                prop_assert!(possible == Possible::Writing || !request.flags.contains(CommandFlags::FUA));
+                let for_zeroes = CommandFlags::NO_HOLE | CommandFlags::FAST_ZERO;
+                prop_assert!(request.command == Command::WriteZeroes || !request.flags.intersects(for_zeroes));
             }
-        });
-        prop_assert!(held.is_empty());
-        prop_assert_eq!(decoded, requests);
+            if request.check_read_only(size_bytes, &negotiated).is_ok() {
+                prop_assert!(request.check(Possible::Writing, size_bytes, &negotiated).is_ok());
+            }
+        }
     }
 
     #[test]
@@ -166,6 +197,8 @@ proptest! {
         }
         let mut input = bytes.as_slice();
         while let Ok(Some(_)) = RequestDecoder::new().next_request(&mut input) {}
+        let mut input = bytes.as_slice();
+        while let Ok(Some(_)) = RequestDecoder::keeping_payloads().next_request(&mut input) {}
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod common;
 
 use nbd_proto::client::{AssembleError, Event, Outstanding, ReadAssembly, ReplyDecoder, ReplyForm};
-use nbd_proto::server::{self, Negotiated, RequestDecoder};
+use nbd_proto::server::{self, Negotiated, Possible, RequestDecoder};
 use nbd_proto::{
     Command, CommandFlags, Cookie, ErrorCode, Extent, MAX_PAYLOAD_BYTES, MetaContext, Request,
     client,
@@ -26,6 +26,13 @@ fn request(command: Command, offset: u64, length: u32) -> Request {
 fn objection(request: Request, negotiated: &Negotiated) -> Option<ErrorCode> {
     request
         .check_read_only(common::SIZE_BYTES, negotiated)
+        .err()
+        .map(|objection| objection.code)
+}
+
+fn writable_objection(request: Request) -> Option<ErrorCode> {
+    request
+        .check(Possible::Writing, common::SIZE_BYTES, &full())
         .err()
         .map(|objection| objection.code)
 }
@@ -59,8 +66,9 @@ fn a_write_is_given_out_after_its_payload_and_the_next_request_is_in_step() {
     let mut decoder = RequestDecoder::new();
     let mut requests = Vec::new();
     let held = common::in_pieces(&bytes, &[700], |input| {
-        while let Some(request) = decoder.next_request(input).unwrap() {
-            requests.push(request);
+        while let Some(received) = decoder.next_request(input).unwrap() {
+            assert!(received.payload.is_empty(), "a payload is not kept");
+            requests.push(received.request);
         }
         assert!(
             input.len() < nbd_proto::REQUEST_BYTES,
@@ -69,6 +77,106 @@ fn a_write_is_given_out_after_its_payload_and_the_next_request_is_in_step() {
     });
     assert_eq!(requests, [write, read]);
     assert!(held.is_empty());
+}
+
+#[test]
+fn where_writes_are_possible_a_write_comes_with_its_payload() {
+    let write = request(Command::Write, 512, 5000);
+    let payload: Vec<u8> = (0..5000_u32).map(|at| at.to_le_bytes()[0]).collect();
+    let bytes = [write.encode().as_slice(), &payload].concat();
+    let mut decoder = RequestDecoder::keeping_payloads();
+    let mut input = &bytes[..4000];
+    assert_eq!(decoder.next_request(&mut input), Ok(None));
+    assert!(input.is_empty() && decoder.is_within_payload());
+    let mut input = &bytes[4000..];
+    let received = decoder.next_request(&mut input).unwrap().unwrap();
+    assert_eq!((received.request, received.payload), (write, payload));
+    assert!(!decoder.is_within_payload());
+}
+
+#[test]
+fn a_payload_that_is_only_announced_takes_no_memory_for_it() {
+    let write = request(Command::Write, 0, MAX_PAYLOAD_BYTES);
+    let bytes = [write.encode().as_slice(), &[1; 100]].concat();
+    let mut decoder = RequestDecoder::keeping_payloads();
+    decoder.next_request(&mut bytes.as_slice()).unwrap();
+    let held = format!("{decoder:?}").len();
+    assert!(held < 10_000, "{held}");
+}
+
+#[test]
+fn an_export_that_can_be_written_takes_changes_and_fua_with_everything() {
+    for (command, flags) in [
+        (Command::Write, CommandFlags::empty()),
+        (Command::Write, CommandFlags::FUA),
+        (Command::Trim, CommandFlags::FUA),
+        (
+            Command::WriteZeroes,
+            CommandFlags::FUA | CommandFlags::NO_HOLE | CommandFlags::FAST_ZERO,
+        ),
+        (Command::Read, CommandFlags::FUA | CommandFlags::DF),
+        (Command::Cache, CommandFlags::FUA),
+        (Command::BlockStatus, CommandFlags::FUA),
+    ] {
+        let request = Request {
+            flags,
+            ..request(command, 0, 512)
+        };
+        assert_eq!(writable_objection(request), None, "{request:?}");
+    }
+    let flush = Request {
+        flags: CommandFlags::FUA,
+        ..request(Command::Flush, 0, 0)
+    };
+    assert_eq!(writable_objection(flush), None);
+    for (command, flags) in [
+        (Command::Write, CommandFlags::NO_HOLE),
+        (Command::Trim, CommandFlags::FAST_ZERO),
+        (Command::Read, CommandFlags::NO_HOLE),
+        (Command::Write, CommandFlags::from_bits_retain(1 << 5)),
+    ] {
+        let request = Request {
+            flags,
+            ..request(command, 0, 512)
+        };
+        assert_eq!(writable_objection(request), Some(ErrorCode::Invalid));
+    }
+}
+
+#[test]
+fn a_write_behind_the_end_finds_no_space_and_a_trim_there_is_invalid() {
+    let size = common::SIZE_BYTES;
+    for (command, code) in [
+        (Command::Write, ErrorCode::NoSpace),
+        (Command::WriteZeroes, ErrorCode::NoSpace),
+        (Command::Trim, ErrorCode::Invalid),
+        (Command::Read, ErrorCode::Invalid),
+    ] {
+        assert_eq!(writable_objection(request(command, size - 1, 1)), None);
+        for (offset, length) in [(size - 1, 2), (size, 1), (u64::MAX, 1)] {
+            assert_eq!(
+                writable_objection(request(command, offset, length)),
+                Some(code),
+                "{command:?} of {length} at {offset}"
+            );
+        }
+        let empty = writable_objection(request(command, 0, 0));
+        assert_eq!(empty, Some(ErrorCode::Invalid));
+    }
+}
+
+#[test]
+fn what_does_not_travel_may_be_longer_than_a_payload() {
+    let long = |command| {
+        request(command, 0, u32::MAX)
+            .check(Possible::Writing, u64::MAX, &full())
+            .map_err(|objection| objection.code)
+    };
+    assert_eq!(long(Command::Trim), Ok(()));
+    assert_eq!(long(Command::WriteZeroes), Ok(()));
+    assert_eq!(long(Command::BlockStatus), Ok(()));
+    assert_eq!(long(Command::Write), Err(ErrorCode::TooLarge));
+    assert_eq!(long(Command::Cache), Err(ErrorCode::TooLarge));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use nbd_proto::server::{
-    DATA_HEADER_BYTES, Event, ExportFacts, Handshake, Negotiated, RequestDecoder,
+    DATA_HEADER_BYTES, Event, ExportFacts, Handshake, Negotiated, Received, RequestDecoder,
     SIMPLE_REPLY_BYTES, data_header, error_chunk, simple_reply,
 };
 use nbd_proto::{
@@ -128,8 +128,8 @@ pub(crate) async fn transmit(
         let taken = received.len() - input.len();
         received.advance(taken);
         match request.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))? {
-            Some(request) if request.command == Command::Disconnect => break,
-            Some(request) => {
+            Some(received) if received.request.command == Command::Disconnect => break,
+            Some(Received { request, .. }) => {
                 let cost = request.length.div_ceil(1024).clamp(LEAST_KIB, SESSION_KIB);
                 let Ok(permit) = Arc::clone(&budget).acquire_many_owned(cost).await else {
                     break;
