@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use pyo3::prelude::*;
@@ -78,10 +77,7 @@ impl StreamServer {
     fn apply(&self, py: Python<'_>, exports: Vec<(String, PyRef<'_, ServedVersion>)>) {
         let exports: Vec<Export> = exports
             .into_iter()
-            .map(|(name, version)| Export {
-                name,
-                version: Arc::clone(&version.inner) as Arc<dyn stream_server::Version>,
-            })
+            .map(|(name, version)| Export::version(name, version.inner.clone()))
             .collect();
         py.detach(|| self.inner.apply(exports));
     }

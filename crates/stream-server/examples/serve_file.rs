@@ -88,10 +88,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         reactors: None,
     };
     let server = StreamServer::start(settings)?;
-    server.apply(vec![Export {
-        name: String::new(),
-        version: Arc::new(PlainFile { file, size_bytes }),
-    }]);
+    server.apply(vec![Export::version(
+        "",
+        Arc::new(PlainFile { file, size_bytes }),
+    )]);
     std::io::stdin().read_to_end(&mut Vec::new())?;
     server.stop();
     println!("{:#?}", server.counters());

@@ -4,43 +4,78 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
 
+use nbd_proto::server::Received;
 use nbd_proto::{
-    AllocationFlags, Command, CommandFlags, Extent, MAX_BLOCK_STATUS_EXTENTS, Request,
+    AllocationFlags, Command, CommandFlags, ErrorCode, Extent, MAX_BLOCK_STATUS_EXTENTS, Request,
 };
 
-use crate::export::{OpenExport, VersionError};
+use crate::disk::{Disk, DiskError, Zeroing};
+use crate::export::{OpenContent, OpenExport, OpenVersion, VersionError};
 use crate::pool::Buffer;
 
 /// A request that was worked on.
 pub(crate) struct Finished {
     pub(crate) request: Request,
     pub(crate) received_at: Instant,
-    pub(crate) outcome: Result<Outcome, VersionError>,
+    pub(crate) outcome: Result<Outcome, Failure>,
 }
 
 /// What there is to reply.
 pub(crate) enum Outcome {
     /// The range is verified and in the page cache.
     Ready,
+    /// It was done.
+    Done,
+    /// The bytes of a read.
+    Bytes(Vec<u8>),
     /// The extents of the range; never empty.
     Extents(Vec<Extent>),
 }
 
-/// How many bytes a request waits for.
+/// Why a request failed.
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    /// For people.
+    pub(crate) message: String,
+}
+
+impl From<VersionError> for Failure {
+    fn from(error: VersionError) -> Self {
+        Self {
+            code: ErrorCode::InputOutput,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<DiskError> for Failure {
+    fn from(error: DiskError) -> Self {
+        let code = match &error {
+            DiskError::NoSpace(_) => ErrorCode::NoSpace,
+            DiskError::NotFast => ErrorCode::NotSupported,
+            DiskError::Failed(_) => ErrorCode::InputOutput,
+        };
+        Self {
+            code,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// How many bytes are held, or made ready, for a request.
 pub(crate) fn bytes_of(request: &Request) -> u64 {
-    if request.command == Command::BlockStatus {
-        0
-    } else {
-        u64::from(request.length)
+    match request.command {
+        Command::Read | Command::Write | Command::Cache => u64::from(request.length),
+        _ => 0,
     }
 }
 
 /// Does what a request needs. Blocks.
-pub(crate) fn work(export: &OpenExport, request: Request, received_at: Instant) -> Finished {
-    let outcome = if request.command == Command::BlockStatus {
-        extents(export, &request).map(Outcome::Extents)
-    } else {
-        make_resident(export, &request).map(|()| Outcome::Ready)
+pub(crate) fn work(export: &OpenExport, received: &Received, received_at: Instant) -> Finished {
+    let request = received.request;
+    let outcome = match &export.content {
+        OpenContent::Version(open) => work_on_version(open, &request),
+        OpenContent::Disk(open) => work_on_disk(&*open.disk, &request, &received.payload),
     };
     Finished {
         request,
@@ -49,12 +84,63 @@ pub(crate) fn work(export: &OpenExport, request: Request, received_at: Instant) 
     }
 }
 
-fn make_resident(export: &OpenExport, request: &Request) -> Result<(), VersionError> {
-    let Request { offset, length, .. } = *request;
-    if !export.version.is_ready(offset, length) {
-        export.version.make_ready(offset, length)?;
+fn work_on_version(open: &OpenVersion, request: &Request) -> Result<Outcome, Failure> {
+    if request.command == Command::BlockStatus {
+        let mut found = Extents::new(request);
+        open.version
+            .extents(request.offset, found.left, &mut |extent| found.add(extent))?;
+        return Ok(Outcome::Extents(found.finish(request)));
     }
-    if export.residency.is_resident(offset, length) {
+    make_resident(open, request)?;
+    Ok(Outcome::Ready)
+}
+
+fn work_on_disk(disk: &dyn Disk, request: &Request, payload: &[u8]) -> Result<Outcome, Failure> {
+    let Request {
+        offset,
+        length,
+        flags,
+        ..
+    } = *request;
+    let fua = flags.contains(CommandFlags::FUA);
+    match request.command {
+        Command::Read => {
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+            disk.read(offset, &mut bytes)?;
+            return Ok(Outcome::Bytes(bytes));
+        }
+        Command::BlockStatus => {
+            let mut found = Extents::new(request);
+            disk.extents(offset, found.left, &mut |extent| found.add(extent))?;
+            return Ok(Outcome::Extents(found.finish(request)));
+        }
+        Command::Write => disk.write(offset, payload, fua)?,
+        Command::Trim => disk.trim(offset, u64::from(length), fua)?,
+        Command::WriteZeroes => {
+            let how = Zeroing {
+                fua,
+                no_hole: flags.contains(CommandFlags::NO_HOLE),
+                only_if_fast: flags.contains(CommandFlags::FAST_ZERO),
+            };
+            disk.write_zeroes(offset, u64::from(length), how)?;
+        }
+        Command::Flush => disk.flush()?,
+        Command::Cache => {
+            if !disk.is_ready(offset, length) {
+                disk.make_ready(offset, length)?;
+            }
+        }
+        Command::Disconnect | _ => {}
+    }
+    Ok(Outcome::Done)
+}
+
+fn make_resident(open: &OpenVersion, request: &Request) -> Result<(), VersionError> {
+    let Request { offset, length, .. } = *request;
+    if !open.version.is_ready(offset, length) {
+        open.version.make_ready(offset, length)?;
+    }
+    if open.residency.is_resident(offset, length) {
         return Ok(());
     }
     let mut buffer = Buffer::take();
@@ -65,46 +151,60 @@ fn make_resident(export: &OpenExport, request: &Request) -> Result<(), VersionEr
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let place = buffer.get_mut(..wanted).unwrap_or_default();
-        export.version.file().read_exact_at(place, at)?;
+        open.version.file().read_exact_at(place, at)?;
         at += u64::try_from(wanted).unwrap_or(u64::MAX);
     }
     Ok(())
 }
 
-fn extents(export: &OpenExport, request: &Request) -> Result<Vec<Extent>, VersionError> {
-    let limit = if request.flags.contains(CommandFlags::REQ_ONE) {
-        1
-    } else {
-        MAX_BLOCK_STATUS_EXTENTS
-    };
-    let mut extents = Vec::new();
-    let mut left = u64::from(request.length);
-    export
-        .version
-        .extents(request.offset, left, &mut |extent| {
-            let length = extent.length.min(left);
-            left -= length;
-            let hole = (AllocationFlags::HOLE | AllocationFlags::ZERO).bits();
-            if let Ok(length) = u32::try_from(length)
-                && length > 0
-            {
-                extents.push(Extent {
-                    length,
-                    flags: if extent.is_hole { hole } else { 0 },
-                });
-            }
-            if left == 0 || extents.len() >= limit {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-    if extents.is_empty() {
-        // A reply must say something; "may hold anything" is always true.
-        extents.push(Extent {
-            length: request.length,
-            flags: 0,
-        });
+/// The extents of a range as they are told.
+struct Extents {
+    found: Vec<Extent>,
+    limit: usize,
+    left: u64,
+}
+
+impl Extents {
+    fn new(request: &Request) -> Self {
+        let limit = if request.flags.contains(CommandFlags::REQ_ONE) {
+            1
+        } else {
+            MAX_BLOCK_STATUS_EXTENTS
+        };
+        Self {
+            found: Vec::new(),
+            limit,
+            left: u64::from(request.length),
+        }
     }
-    Ok(extents)
+
+    fn add(&mut self, extent: chunk_backend::Extent) -> ControlFlow<()> {
+        let length = extent.length.min(self.left);
+        self.left -= length;
+        let hole = (AllocationFlags::HOLE | AllocationFlags::ZERO).bits();
+        if let Ok(length) = u32::try_from(length)
+            && length > 0
+        {
+            self.found.push(Extent {
+                length,
+                flags: if extent.is_hole { hole } else { 0 },
+            });
+        }
+        if self.left == 0 || self.found.len() >= self.limit {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn finish(mut self, request: &Request) -> Vec<Extent> {
+        if self.found.is_empty() {
+            // A reply must say something; "may hold anything" is always true.
+            self.found.push(Extent {
+                length: request.length,
+                flags: 0,
+            });
+        }
+        self.found
+    }
 }

@@ -10,6 +10,7 @@ use nbd_proto::server::{Handshake, Negotiated};
 use crate::clock;
 use crate::counters::{LoginRefusal, Tally, add};
 use crate::login::{Admitted, Gate, ROOT_CONTEXT, Verdict};
+use crate::seat::Seated;
 use crate::session::SessionView;
 use crate::settings::Access;
 use crate::shared::Shared;
@@ -52,6 +53,8 @@ impl Drop for Place {
 /// A client that is in, and the first bytes it sent after its handshake.
 struct LoggedIn {
     admitted: Admitted,
+    /// Of a disk.
+    seated: Option<Seated>,
     negotiated: Negotiated,
     received: Vec<u8>,
 }
@@ -76,13 +79,15 @@ pub(crate) async fn run(arrival: Arrival, shared: Arc<Shared>, tally: Arc<Tally>
     };
     let LoggedIn {
         admitted,
+        seated,
         negotiated,
         received,
     } = logged_in;
-    let session = shared.sessions.begin(SessionView {
+    let export = admitted.export;
+    let facts = SessionView {
         id: 0,
-        export: admitted.export.name.clone(),
-        root: admitted.export.root,
+        export: export.name.clone(),
+        root: export.root,
         subject: admitted.subject,
         address,
         connected_at: clock::wall_clock(),
@@ -91,18 +96,20 @@ pub(crate) async fn run(arrival: Arrival, shared: Arc<Shared>, tally: Arc<Tally>
             .iter()
             .any(|context| context.id == ROOT_CONTEXT),
         bytes: 0,
+        written_bytes: 0,
         requests: 0,
-    });
+    };
+    let session = shared.sessions.begin(facts, export);
+    if let Some(seated) = &seated {
+        seated.is_held_by(&session);
+    }
     // An export that was removed between the login and now would not have seen this session.
-    if !shared
-        .exports()
-        .still_has(&admitted.export.name, admitted.export.root)
-    {
+    if !shared.exports().still_has(&session.export) {
         session.end();
     }
     let transmission = Transmission::new(
         socket,
-        admitted.export,
+        seated,
         negotiated,
         &received,
         Arc::clone(&shared),
@@ -155,7 +162,17 @@ async fn shake_hands(
                     return Ok(None);
                 }
             };
-            match gate.answer(&mut handshake, event, clock::unix_seconds(), &mut output) {
+            let now = clock::unix_seconds();
+            // A disk's place is taken before the client hears that it is in, so that nothing it saw finished can be undone by what
+            // is still being done for the connection before.
+            let seated = match gate.seat_of(&event, now) {
+                Some(seat) => match seat.take(tally).await {
+                    Some(seated) => Some(seated),
+                    None => return Ok(None),
+                },
+                None => None,
+            };
+            match gate.answer(&mut handshake, event, now, &mut output) {
                 Verdict::GoOn => {}
                 Verdict::Close => {
                     send_all(socket, &mut output).await?;
@@ -165,6 +182,7 @@ async fn shake_hands(
                     send_all(socket, &mut output).await?;
                     return Ok(Some(LoggedIn {
                         admitted,
+                        seated,
                         negotiated,
                         received: input.to_vec(),
                     }));

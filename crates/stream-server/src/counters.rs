@@ -110,8 +110,18 @@ counters! {
     caches,
     /// FLUSH requests.
     flushes,
-    /// Requests that would have changed the export.
+    /// WRITE requests.
     writes,
+    /// Bytes of disks written.
+    written_bytes,
+    /// TRIM requests.
+    trims,
+    /// `WRITE_ZEROES` requests.
+    zeroings,
+    /// Requests that found no space.
+    no_space,
+    /// Connections to disks that ended because the device came again.
+    taken_over,
     /// Requests with an unknown command.
     unknown_commands,
     /// Requests answered with an error that the client made.
@@ -137,7 +147,9 @@ impl Tally {
             Command::BlockStatus => &self.block_statuses,
             Command::Cache => &self.caches,
             Command::Flush => &self.flushes,
-            Command::Write | Command::Trim | Command::WriteZeroes => &self.writes,
+            Command::Write => &self.writes,
+            Command::Trim => &self.trims,
+            Command::WriteZeroes => &self.zeroings,
             _ => &self.unknown_commands,
         };
         add(counter, 1);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use chunk_backend::{Extent, ServedVersion};
 use chunk_store::RootHash;
 
+use crate::disk::Disk;
 use crate::residency::Residency;
+use crate::seat::Seat;
 
 /// Why a version's bytes cannot be had now.
 pub type VersionError = Box<dyn std::error::Error + Send + Sync>;
@@ -76,21 +78,129 @@ impl Version for ServedVersion {
     }
 }
 
-/// A version under the name that clients ask for.
+/// What is behind an export's name.
+#[derive(Clone)]
+pub enum Content {
+    /// A version: any number of clients read it.
+    Version(Arc<dyn Version>),
+    /// A disk over a version: one client reads and writes it.
+    Disk {
+        /// The disk.
+        disk: Arc<dyn Disk>,
+        /// The device it belongs to, as the bytes of a UUID. Where tickets are asked for, only one with this subject opens it.
+        subject: [u8; 16],
+    },
+}
+
+/// Something to serve, under the name that clients ask for.
 #[derive(Clone)]
 pub struct Export {
-    /// `image/number`.
+    /// `image/number`; for a disk, `image/number@device`.
     pub name: String,
     /// What is behind it.
-    pub version: Arc<dyn Version>,
+    pub content: Content,
+}
+
+impl Export {
+    /// A version for everybody who may read it.
+    pub fn version(name: impl Into<String>, version: Arc<dyn Version>) -> Self {
+        Self {
+            name: name.into(),
+            content: Content::Version(version),
+        }
+    }
+
+    /// A disk for the device `subject`.
+    pub fn disk(name: impl Into<String>, disk: Arc<dyn Disk>, subject: [u8; 16]) -> Self {
+        Self {
+            name: name.into(),
+            content: Content::Disk { disk, subject },
+        }
+    }
 }
 
 /// An export with what the server keeps beside it.
 pub(crate) struct OpenExport {
     pub(crate) name: String,
     pub(crate) root: RootHash,
+    pub(crate) content: OpenContent,
+}
+
+pub(crate) enum OpenContent {
+    Version(OpenVersion),
+    Disk(OpenDisk),
+}
+
+/// A version in service.
+pub(crate) struct OpenVersion {
     pub(crate) version: Arc<dyn Version>,
     pub(crate) residency: Residency,
+}
+
+/// A disk in service.
+pub(crate) struct OpenDisk {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) subject: [u8; 16],
+    /// Whoever may write.
+    pub(crate) seat: Arc<Seat>,
+}
+
+impl OpenExport {
+    fn of(export: Export) -> Self {
+        let Export { name, content } = export;
+        let (root, content) = match content {
+            Content::Version(version) => {
+                let residency = Residency::of(version.file(), version.size_bytes());
+                let root = version.root();
+                (
+                    root,
+                    OpenContent::Version(OpenVersion { version, residency }),
+                )
+            }
+            Content::Disk { disk, subject } => {
+                let seat = Arc::default();
+                let root = disk.root();
+                (
+                    root,
+                    OpenContent::Disk(OpenDisk {
+                        disk,
+                        subject,
+                        seat,
+                    }),
+                )
+            }
+        };
+        Self {
+            name,
+            root,
+            content,
+        }
+    }
+
+    /// Whether this serves `export` already.
+    fn serves(&self, export: &Export) -> bool {
+        self.name == export.name
+            && match (&self.content, &export.content) {
+                (OpenContent::Version(open), Content::Version(version)) => {
+                    Arc::ptr_eq(&open.version, version)
+                }
+                (
+                    OpenContent::Disk(open),
+                    Content::Disk {
+                        disk,
+                        subject: device,
+                    },
+                ) => Arc::ptr_eq(&open.disk, disk) && open.subject == *device,
+                _ => false,
+            }
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        match &self.content {
+            OpenContent::Version(open) => open.version.size_bytes(),
+            OpenContent::Disk(open) => open.disk.size_bytes(),
+        }
+    }
 }
 
 /// The exports of a moment. Replaced as a whole.
@@ -105,20 +215,10 @@ impl ExportTable {
         let by_name = exports
             .into_iter()
             .map(|export| {
-                let root = export.version.root();
                 let known = self.by_name.get(&export.name);
-                let known = known.filter(|known| Arc::ptr_eq(&known.version, &export.version));
-                let open = known.cloned().unwrap_or_else(|| {
-                    let residency =
-                        Residency::of(export.version.file(), export.version.size_bytes());
-                    Arc::new(OpenExport {
-                        name: export.name.clone(),
-                        root,
-                        version: export.version,
-                        residency,
-                    })
-                });
-                (export.name, open)
+                let known = known.filter(|known| known.serves(&export)).cloned();
+                let open = known.unwrap_or_else(|| Arc::new(OpenExport::of(export)));
+                (open.name.clone(), open)
             })
             .collect();
         Self { by_name }
@@ -128,11 +228,17 @@ impl ExportTable {
         self.by_name.get(name)
     }
 
-    /// Whether a session with this export may go on.
-    pub(crate) fn still_has(&self, name: &str, root: RootHash) -> bool {
+    /// Whether a session with `export` may go on. A version may be replaced by the same one; a disk by no other.
+    pub(crate) fn still_has(&self, export: &OpenExport) -> bool {
         self.by_name
-            .get(name)
-            .is_some_and(|export| export.root == root)
+            .get(&export.name)
+            .is_some_and(|now| match (&now.content, &export.content) {
+                (OpenContent::Version(_), OpenContent::Version(_)) => now.root == export.root,
+                (OpenContent::Disk(now), OpenContent::Disk(then)) => {
+                    Arc::ptr_eq(&now.seat, &then.seat)
+                }
+                _ => false,
+            })
     }
 
     /// The names, in order.

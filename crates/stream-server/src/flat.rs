@@ -4,7 +4,7 @@ use std::io::{self, IoSliceMut};
 
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use crate::export::OpenExport;
+use crate::export::OpenVersion;
 
 /// What came of copying a range.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,17 +16,17 @@ pub(crate) enum Copied {
 
 /// Copies the range at `offset` into `place`; waits for a disk only if it may.
 pub(crate) fn copy(
-    export: &OpenExport,
+    open: &OpenVersion,
     offset: u64,
     place: &mut [u8],
     may_wait: bool,
 ) -> io::Result<Copied> {
     if may_wait {
-        return copy_waiting(export, offset, place);
+        return copy_waiting(open, offset, place);
     }
     let wanted = place.len();
     match preadv2(
-        export.version.file(),
+        open.version.file(),
         &mut [IoSliceMut::new(place)],
         offset,
         ReadWriteFlags::NOWAIT,
@@ -36,8 +36,8 @@ pub(crate) fn copy(
         // The file system cannot be asked so; it can be asked what it has in memory.
         Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
             let length = u32::try_from(wanted).unwrap_or(u32::MAX);
-            if export.residency.is_resident(offset, length) {
-                copy_waiting(export, offset, place)
+            if open.residency.is_resident(offset, length) {
+                copy_waiting(open, offset, place)
             } else {
                 Ok(Copied::WouldWait)
             }
@@ -46,8 +46,8 @@ pub(crate) fn copy(
     }
 }
 
-fn copy_waiting(export: &OpenExport, offset: u64, place: &mut [u8]) -> io::Result<Copied> {
+fn copy_waiting(open: &OpenVersion, offset: u64, place: &mut [u8]) -> io::Result<Copied> {
     use std::os::unix::fs::FileExt as _;
-    export.version.file().read_exact_at(place, offset)?;
+    open.version.file().read_exact_at(place, offset)?;
     Ok(Copied::Whole)
 }

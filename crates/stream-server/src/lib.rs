@@ -5,7 +5,8 @@
 //!
 //! A connection is one task on one of a few single-threaded reactors and is never moved. A read whose bytes are verified
 //! and in the page cache is answered where it was received; every other goes to a bounded pool of threads, so that a cold
-//! chunk holds up nobody else. What is served is a [`Version`]: the store's, or a test's.
+//! chunk holds up nobody else. What is served is a [`Version`], the store's or a test's, which any number of
+//! clients read, or a [`Disk`], which one client reads and writes.
 
 pub mod chunk_http;
 mod chunk_service;
@@ -23,6 +24,7 @@ mod output;
 mod pool;
 mod reactor;
 mod residency;
+mod seat;
 mod server;
 mod session;
 mod settings;
@@ -33,7 +35,7 @@ mod transmission;
 
 pub use counters::{Counters, LATENCY_BUCKETS_MICROSECONDS};
 pub use disk::{Disk, DiskError, Zeroing};
-pub use export::{Export, Version, VersionError};
+pub use export::{Content, Export, Version, VersionError};
 pub use server::{ServeStoreError, StartError, StreamServer};
 pub use session::SessionView;
 pub use settings::{Access, Address, Limits, Listener, Settings};

@@ -6,10 +6,11 @@ use nbd_proto::server::{AfterRefusal, Event, ExportFacts, Handshake, Negotiated}
 use nbd_proto::{BlockSizes, MAX_PAYLOAD_BYTES, MetaContext, Refusal, TransmissionFlags};
 
 use crate::counters::{LoginRefusal, Tally, add};
-use crate::export::OpenExport;
+use crate::export::{OpenContent, OpenExport};
+use crate::seat::Seat;
 use crate::settings::Access;
 use crate::shared::{Mood, Shared};
-use crate::ticket::{Purpose, TicketError};
+use crate::ticket::{Purpose, Ticket, TicketError};
 
 /// The context that reports holes.
 pub(crate) const ALLOCATION_CONTEXT: u32 = 1;
@@ -18,11 +19,20 @@ pub(crate) const ROOT_CONTEXT: u32 = 2;
 const ALLOCATION_NAME: &str = "base:allocation";
 const ROOT_PREFIX: &str = "corral:root/";
 
-/// What every export offers: it never changes, so that any number of connections see the same.
-const FLAGS: TransmissionFlags = TransmissionFlags::HAS_FLAGS
+/// What a version offers: it never changes, so that any number of connections see the same.
+const READING: TransmissionFlags = TransmissionFlags::HAS_FLAGS
     .union(TransmissionFlags::READ_ONLY)
     .union(TransmissionFlags::SEND_FLUSH)
     .union(TransmissionFlags::CAN_MULTI_CONN)
+    .union(TransmissionFlags::SEND_CACHE);
+
+/// What a disk offers. It has one client, on one connection.
+const WRITING: TransmissionFlags = TransmissionFlags::HAS_FLAGS
+    .union(TransmissionFlags::SEND_FLUSH)
+    .union(TransmissionFlags::SEND_FUA)
+    .union(TransmissionFlags::SEND_TRIM)
+    .union(TransmissionFlags::SEND_WRITE_ZEROES)
+    .union(TransmissionFlags::SEND_FAST_ZERO)
     .union(TransmissionFlags::SEND_CACHE);
 
 /// Any byte can be read; a chunk at a time is best.
@@ -96,8 +106,11 @@ impl Gate<'_> {
                     let facts = ExportFacts {
                         name: &admitted.export.name,
                         description: &root,
-                        size_bytes: admitted.export.version.size_bytes(),
-                        flags: FLAGS,
+                        size_bytes: admitted.export.size_bytes(),
+                        flags: match admitted.export.content {
+                            OpenContent::Version(_) => READING,
+                            OpenContent::Disk(_) => WRITING,
+                        },
                         block_sizes: BLOCK_SIZES,
                     };
                     match handshake.accept(question, &facts, output) {
@@ -120,9 +133,25 @@ impl Gate<'_> {
         }
     }
 
+    /// The place that must be taken before `event` is answered: it would begin a transmission with a disk.
+    pub(crate) fn seat_of(&self, event: &Event, now: u64) -> Option<Arc<Seat>> {
+        let Event::Open(question) = event else {
+            return None;
+        };
+        if !question.begins_transmission() {
+            return None;
+        }
+        let admitted = self.admit(question.export(), now).ok()?;
+        match &admitted.export.content {
+            OpenContent::Version(_) => None,
+            OpenContent::Disk(open) => Some(Arc::clone(&open.seat)),
+        }
+    }
+
     /// Whether a client that asks for `NAME` or `NAME;TICKET` is let in.
     fn admit(&self, asked: &str, now: u64) -> Result<Admitted, LoginRefusal> {
-        if self.shared.mood() != Mood::Serving {
+        let mood = self.shared.mood();
+        if mood == Mood::Stopping {
             return Err(LoginRefusal::Draining);
         }
         let (name, ticket) = asked
@@ -130,23 +159,27 @@ impl Gate<'_> {
             .map_or((asked, None), |(name, ticket)| (name, Some(ticket)));
         // The ticket is looked at before the name, so that a stranger cannot tell by time which names there are.
         let ticket = match (ticket, self.access) {
-            (Some(text), _) => match self.shared.key.check(text, Purpose::Stream, now) {
+            (Some(text), _) => match self.shared.key.read(text, now) {
                 Ok(ticket) => Some(ticket),
                 Err(_) if self.access == Access::Open => None,
                 Err(TicketError::Expired) => return Err(LoginRefusal::ExpiredTicket),
-                Err(TicketError::WrongPurpose) => return Err(LoginRefusal::WrongTicket),
                 Err(_) => return Err(LoginRefusal::BadTicket),
             },
             (None, Access::Open) => None,
             (None, Access::Ticket) => return Err(LoginRefusal::NoTicket),
         };
         let exports = self.shared.exports();
-        let export = exports.get(name).ok_or(LoginRefusal::UnknownExport)?;
-        if self.access == Access::Ticket
-            && ticket
-                .as_ref()
-                .is_none_or(|ticket| ticket.root != export.root)
-        {
+        let Some(export) = exports.get(name) else {
+            return Err(match mood {
+                Mood::Serving => LoginRefusal::UnknownExport,
+                Mood::Draining | Mood::Stopping => LoginRefusal::Draining,
+            });
+        };
+        // A version is elsewhere too; what was written to a disk is only here, so that its device must come back here.
+        if mood == Mood::Draining && matches!(export.content, OpenContent::Version(_)) {
+            return Err(LoginRefusal::Draining);
+        }
+        if self.access == Access::Ticket && !ticket.as_ref().is_some_and(|one| opens(one, export)) {
             return Err(LoginRefusal::WrongTicket);
         }
         Ok(Admitted {
@@ -154,6 +187,17 @@ impl Gate<'_> {
             subject: ticket.map(|ticket| ticket.subject),
         })
     }
+}
+
+/// Whether the ticket is for this export.
+fn opens(ticket: &Ticket, export: &OpenExport) -> bool {
+    ticket.root == export.root
+        && match &export.content {
+            OpenContent::Version(_) => ticket.purpose == Purpose::Stream,
+            OpenContent::Disk(disk) => {
+                ticket.purpose == Purpose::Write && ticket.subject == disk.subject
+            }
+        }
 }
 
 /// What a refused client hears. Whatever is wrong with its name or ticket sounds the same.

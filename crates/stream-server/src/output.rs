@@ -1,8 +1,9 @@
-//! What a connection still has to send: gathered bytes, then perhaps a range of the flat file.
+//! What a connection still has to send: gathered bytes, then perhaps a range of a flat file or the bytes of a long read.
 
-use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
+use crate::export::Version;
 use crate::pool::{BUFFER_BYTES, Buffer};
 use crate::socket::Socket;
 
@@ -16,7 +17,15 @@ pub(crate) struct Output {
     start: usize,
     end: usize,
     /// Goes out behind the gathered bytes. Nothing is added while there is one.
-    file_range: Option<(u64, u64)>,
+    tail: Option<Tail>,
+}
+
+/// What is sent from where it is.
+enum Tail {
+    /// A range of a version's flat file.
+    File(Arc<dyn Version>, u64, u64),
+    /// Bytes, of which so many are sent.
+    Bytes(Vec<u8>, usize),
 }
 
 /// How far a sending got.
@@ -30,12 +39,12 @@ pub(crate) enum Progress {
 
 impl Output {
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.end && self.file_range.is_none()
+        self.start == self.end && self.tail.is_none()
     }
 
     /// Whether another reply can be added.
     pub(crate) fn has_room(&self) -> bool {
-        self.file_range.is_none() && self.end < GATHERED_ENOUGH
+        self.tail.is_none() && self.end < GATHERED_ENOUGH
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) {
@@ -62,12 +71,17 @@ impl Output {
         self.end = (self.end + length).min(BUFFER_BYTES);
     }
 
-    pub(crate) fn append_file(&mut self, offset: u64, length: u32) {
-        self.file_range = Some((offset, offset + u64::from(length)));
+    pub(crate) fn append_file(&mut self, version: Arc<dyn Version>, offset: u64, length: u32) {
+        self.tail = Some(Tail::File(version, offset, offset + u64::from(length)));
+    }
+
+    /// Adds bytes that are sent from where they are.
+    pub(crate) fn append_bytes(&mut self, bytes: Vec<u8>) {
+        self.tail = Some(Tail::Bytes(bytes, 0));
     }
 
     /// Sends until everything is sent or the socket is full.
-    pub(crate) fn send(&mut self, socket: &Socket, file: &File) -> io::Result<Progress> {
+    pub(crate) fn send(&mut self, socket: &Socket) -> io::Result<Progress> {
         let mut took_some = false;
         while self.start < self.end {
             let gathered = self
@@ -75,7 +89,7 @@ impl Output {
                 .as_deref()
                 .and_then(|buffer| buffer.get(self.start..self.end))
                 .unwrap_or_default();
-            match socket.send(gathered, self.file_range.is_some()) {
+            match socket.send(gathered, self.tail.is_some()) {
                 Ok(sent) => self.start += sent,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Progress::Blocked { took_some });
@@ -86,17 +100,12 @@ impl Output {
         }
         self.buffer = None;
         (self.start, self.end) = (0, 0);
-        while let Some((offset, end)) = self.file_range {
-            match socket.send_file(
-                file,
-                offset,
-                usize::try_from(end - offset).unwrap_or(usize::MAX),
-            ) {
-                // The header is out already, so that a file that is too short can only be answered by closing.
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(sent) => {
-                    let offset = offset + u64::try_from(sent).unwrap_or(u64::MAX);
-                    self.file_range = (offset < end).then_some((offset, end));
+        while let Some(tail) = &mut self.tail {
+            match tail.send(socket) {
+                Ok(is_sent) => {
+                    if is_sent {
+                        self.tail = None;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Progress::Blocked { took_some });
@@ -106,5 +115,27 @@ impl Output {
             took_some = true;
         }
         Ok(Progress::Everything)
+    }
+}
+
+impl Tail {
+    /// Sends some, and says whether that was the last of it.
+    fn send(&mut self, socket: &Socket) -> io::Result<bool> {
+        match self {
+            Self::File(version, offset, end) => {
+                let left = usize::try_from(*end - *offset).unwrap_or(usize::MAX);
+                let sent = socket.send_file(version.file(), *offset, left)?;
+                if sent == 0 {
+                    // The header is out already, so that a file that is too short can only be answered by closing.
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                *offset += u64::try_from(sent).unwrap_or(u64::MAX);
+                Ok(offset >= end)
+            }
+            Self::Bytes(bytes, start) => {
+                *start += socket.send(bytes.get(*start..).unwrap_or_default(), false)?;
+                Ok(*start >= bytes.len())
+            }
+        }
     }
 }

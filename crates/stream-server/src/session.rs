@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use chunk_store::RootHash;
 
+use crate::export::OpenExport;
+
 /// A session as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
@@ -27,6 +29,8 @@ pub struct SessionView {
     pub is_corral_client: bool,
     /// Bytes of the export sent to it.
     pub bytes: u64,
+    /// Bytes that it wrote.
+    pub written_bytes: u64,
     /// Requests it made.
     pub requests: u64,
 }
@@ -34,7 +38,9 @@ pub struct SessionView {
 /// A session as its connection and the server share it.
 pub(crate) struct Session {
     pub(crate) facts: SessionView,
+    pub(crate) export: Arc<OpenExport>,
     pub(crate) bytes: AtomicU64,
+    pub(crate) written_bytes: AtomicU64,
     pub(crate) requests: AtomicU64,
     is_ended: AtomicBool,
     waker: Mutex<Option<Waker>>,
@@ -70,6 +76,7 @@ impl Session {
     fn view(&self) -> SessionView {
         SessionView {
             bytes: self.bytes.load(Ordering::Relaxed),
+            written_bytes: self.written_bytes.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             ..self.facts.clone()
         }
@@ -84,11 +91,13 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn begin(&self, facts: SessionView) -> Arc<Session> {
+    pub(crate) fn begin(&self, facts: SessionView, export: Arc<OpenExport>) -> Arc<Session> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let session = Arc::new(Session {
             facts: SessionView { id, ..facts },
+            export,
             bytes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             is_ended: AtomicBool::new(false),
             waker: Mutex::new(None),

@@ -56,7 +56,7 @@ impl Shared {
             Arc::clone(&current)
         };
         self.sessions.for_each(|session| {
-            if !table.still_has(&session.facts.export, session.facts.root) {
+            if !table.still_has(&session.export) {
                 session.end();
             }
         });

@@ -18,6 +18,8 @@ pub enum Purpose {
     Stream,
     /// To fetch any chunk of the farm.
     Replicate,
+    /// To open the subject's own disk over the ticket's root.
+    Write,
 }
 
 /// A ticket whose signature and time were found good.
@@ -66,6 +68,19 @@ impl TicketKey {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn check(&self, text: &str, purpose: Purpose, now: u64) -> Result<Ticket, TicketError> {
+        let ticket = self.read(text, now)?;
+        if ticket.purpose == purpose {
+            Ok(ticket)
+        } else {
+            Err(TicketError::WrongPurpose)
+        }
+    }
+
+    /// The ticket written in `text`, if it is good at `now`, in seconds since 1970, for whatever it is for.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(&self, text: &str, now: u64) -> Result<Ticket, TicketError> {
         let bytes = URL_SAFE_NO_PAD
             .decode(text)
             .map_err(|_| TicketError::Malformed)?;
@@ -79,8 +94,6 @@ impl TicketKey {
         let ticket = parse(signed).ok_or(TicketError::Malformed)?;
         if ticket.expires_at <= now {
             Err(TicketError::Expired)
-        } else if ticket.purpose != purpose {
-            Err(TicketError::WrongPurpose)
         } else {
             Ok(ticket)
         }
@@ -94,6 +107,7 @@ fn parse(signed: &[u8]) -> Option<Ticket> {
     let purpose = match (*version, *purpose) {
         (VERSION, 1) => Purpose::Stream,
         (VERSION, 2) => Purpose::Replicate,
+        (VERSION, 3) => Purpose::Write,
         _ => return None,
     };
     let root = RootHash::from_bytes(*root);
@@ -155,6 +169,15 @@ mod tests {
             Err(TicketError::WrongPurpose)
         );
         assert!(check(&text([1, 2], NOW + 1), Purpose::Replicate).is_ok());
+        assert!(check(&text([1, 3], NOW + 1), Purpose::Write).is_ok());
+        assert_eq!(
+            check(&text([1, 3], NOW + 1), Purpose::Stream),
+            Err(TicketError::WrongPurpose)
+        );
+        assert_eq!(
+            check(&text([1, 4], NOW + 1), Purpose::Write),
+            Err(TicketError::Malformed)
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use nbd_proto::server::{
-    DATA_HEADER_BYTES, Negotiated, RequestDecoder, SIMPLE_REPLY_BYTES, block_status_chunk,
-    data_header, done_chunk, error_chunk, simple_reply,
+    DATA_HEADER_BYTES, Negotiated, Possible, Received, RequestDecoder, SIMPLE_REPLY_BYTES,
+    block_status_chunk, data_header, done_chunk, error_chunk, simple_reply,
 };
 use nbd_proto::{Command, Cookie, ErrorCode, Extent, Request};
 use tokio::task::JoinSet;
@@ -25,11 +25,12 @@ use tokio::time::Sleep;
 use crate::clock;
 use crate::cold::{self, Finished, Outcome};
 use crate::counters::{Tally, add};
-use crate::export::OpenExport;
+use crate::export::{OpenContent, OpenExport, OpenVersion};
 use crate::flat::{self, Copied};
 use crate::input::Input;
 use crate::login::{ALLOCATION_CONTEXT, ROOT_CONTEXT};
 use crate::output::{Output, Progress};
+use crate::seat::Seated;
 use crate::session::Session;
 use crate::shared::{Mood, Shared};
 use crate::socket::Socket;
@@ -66,6 +67,8 @@ enum Turn {
 pub(crate) struct Transmission {
     socket: Socket,
     export: Arc<OpenExport>,
+    /// The right to write to a disk. Jobs have it too, so that it is given up when the last of them is done.
+    seated: Option<Seated>,
     negotiated: Negotiated,
     shared: Arc<Shared>,
     tally: Arc<Tally>,
@@ -74,7 +77,7 @@ pub(crate) struct Transmission {
     input: Input,
     output: Output,
     /// Cold requests that nobody works on yet.
-    queued: VecDeque<(Request, Instant)>,
+    queued: VecDeque<(Received, Instant)>,
     jobs: JoinSet<Finished>,
     finished: VecDeque<Finished>,
     /// Requests in the three above, and their bytes.
@@ -92,7 +95,7 @@ pub(crate) struct Transmission {
 impl Transmission {
     pub(crate) fn new(
         socket: Socket,
-        export: Arc<OpenExport>,
+        seated: Option<Seated>,
         negotiated: Negotiated,
         received: &[u8],
         shared: Arc<Shared>,
@@ -100,14 +103,20 @@ impl Transmission {
         session: Arc<Session>,
     ) -> Self {
         let now = clock::now();
+        let export = Arc::clone(&session.export);
+        let decoder = match export.content {
+            OpenContent::Version(_) => RequestDecoder::new(),
+            OpenContent::Disk(_) => RequestDecoder::keeping_payloads(),
+        };
         Self {
             socket,
             export,
+            seated,
             negotiated,
             shared,
             tally,
             session,
-            decoder: RequestDecoder::new(),
+            decoder,
             input: Input::holding(received),
             output: Output::default(),
             queued: VecDeque::new(),
@@ -173,9 +182,10 @@ impl Transmission {
         Ok(took_some)
     }
 
-    /// Ready if the client took nothing of what is ready for it for too long.
+    /// Ready if the client took nothing of what is ready for it for too long, or leaves a write half sent.
     fn poll_stall(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.output.is_empty() {
+        let owes_payload = self.wants_input() && self.decoder.is_within_payload();
+        if self.output.is_empty() && !owes_payload {
             self.stall_timer = None;
             return Poll::Pending;
         }
@@ -206,7 +216,7 @@ impl Transmission {
                 }
                 continue;
             }
-            match self.output.send(&self.socket, self.export.version.file()) {
+            match self.output.send(&self.socket) {
                 Ok(Progress::Everything) => self.count_sent(),
                 Ok(Progress::Blocked { took_some }) => {
                     if took_some || self.stall_timer.is_none() {
@@ -241,6 +251,9 @@ impl Transmission {
             Ok(0) => Err(End::Lost),
             Ok(_) => {
                 self.received_at = clock::now();
+                if self.output.is_empty() {
+                    self.progress_at = self.received_at;
+                }
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
@@ -255,14 +268,16 @@ impl Transmission {
                 self.answer_finished(finished)?;
             } else if self.wants_input() {
                 let mut received = self.input.bytes();
-                let request = self
+                let received_request = self
                     .decoder
                     .next_request(&mut received)
                     .map_err(|_| End::Protocol)?;
                 let left = received.len();
                 self.input.keep_last(left);
-                let Some(request) = request else { break };
-                self.answer(request)?;
+                let Some(received) = received_request else {
+                    break;
+                };
+                self.answer(received)?;
             } else {
                 break;
             }
@@ -271,7 +286,8 @@ impl Transmission {
         Ok(())
     }
 
-    fn answer(&mut self, request: Request) -> Result<(), End> {
+    fn answer(&mut self, received: Received) -> Result<(), End> {
+        let request = received.request;
         self.tally.count_command(request.command);
         self.session.requests.fetch_add(1, Ordering::Relaxed);
         if request.command == Command::Disconnect {
@@ -287,33 +303,49 @@ impl Transmission {
             );
             return Ok(());
         }
-        if let Err(objection) =
-            request.check_read_only(self.export.version.size_bytes(), &self.negotiated)
+        let possible = match self.export.content {
+            OpenContent::Version(_) => Possible::Reading,
+            OpenContent::Disk(_) => Possible::Writing,
+        };
+        if let Err(objection) = request.check(possible, self.export.size_bytes(), &self.negotiated)
         {
             add(&self.tally.refused_requests, 1);
             self.refuse(request, objection.code, objection.message);
             return Ok(());
         }
-        match request.command {
-            Command::Read if self.is_ready(request) && self.append_read(request, false)? => {
-                add(&self.tally.ready_reads, 1);
-            }
-            Command::Flush => self.append_success(request.cookie),
-            Command::BlockStatus if self.asks_only_for_root() => {
-                self.append_block_status(request, &[]);
-            }
-            _ => {
-                self.replies -= 1;
-                self.waiting_requests += 1;
-                self.waiting_bytes += cold::bytes_of(&request);
-                self.queued.push_back((request, self.received_at));
-            }
+        if !self.answer_at_once(request)? {
+            self.replies -= 1;
+            self.waiting_requests += 1;
+            self.waiting_bytes += cold::bytes_of(&request);
+            self.queued.push_back((received, self.received_at));
         }
         Ok(())
     }
 
-    fn is_ready(&self, request: Request) -> bool {
-        self.export.version.is_ready(request.offset, request.length)
+    /// Answers what needs no disk; `false` if a job must.
+    fn answer_at_once(&mut self, request: Request) -> Result<bool, End> {
+        if request.command == Command::BlockStatus && self.asks_only_for_root() {
+            self.append_block_status(request, &[]);
+            return Ok(true);
+        }
+        let export = Arc::clone(&self.export);
+        let OpenContent::Version(open) = &export.content else {
+            return Ok(false);
+        };
+        match request.command {
+            Command::Read if open.version.is_ready(request.offset, request.length) => {
+                let is_answered = self.append_read(open, request, false)?;
+                if is_answered {
+                    add(&self.tally.ready_reads, 1);
+                }
+                Ok(is_answered)
+            }
+            Command::Flush => {
+                self.append_success(request.cookie);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn asks_only_for_root(&self) -> bool {
@@ -325,12 +357,16 @@ impl Transmission {
 
     fn start_jobs(&mut self) {
         while self.jobs.len() < self.shared.limits.cold_requests {
-            let Some((request, received_at)) = self.queued.pop_front() else {
+            let Some((received, received_at)) = self.queued.pop_front() else {
                 break;
             };
             let export = Arc::clone(&self.export);
-            self.jobs
-                .spawn_blocking(move || cold::work(&export, request, received_at));
+            let seated = self.seated.clone();
+            self.jobs.spawn_blocking(move || {
+                let finished = cold::work(&export, &received, received_at);
+                drop(seated);
+                finished
+            });
         }
     }
 
@@ -344,24 +380,80 @@ impl Transmission {
         self.waiting_bytes -= cold::bytes_of(&request);
         self.late_replies.push(received_at);
         match outcome {
-            Ok(Outcome::Ready) if request.command == Command::Read => {
-                // It was read a moment ago; if it has left the cache again already, waiting for it is right.
-                if self.append_read(request, true)? {
-                    add(&self.tally.made_ready_reads, 1);
+            Ok(Outcome::Ready) => {
+                let export = Arc::clone(&self.export);
+                match &export.content {
+                    // It was read a moment ago; if it has left the cache again already, waiting for it is right.
+                    OpenContent::Version(open) if request.command == Command::Read => {
+                        if self.append_read(open, request, true)? {
+                            add(&self.tally.made_ready_reads, 1);
+                        }
+                    }
+                    _ => self.append_success(request.cookie),
                 }
             }
-            Ok(Outcome::Ready) => self.append_success(request.cookie),
+            Ok(Outcome::Done) => {
+                if request.command == Command::Write {
+                    let written = u64::from(request.length);
+                    add(&self.tally.written_bytes, written);
+                    self.session
+                        .written_bytes
+                        .fetch_add(written, Ordering::Relaxed);
+                }
+                self.append_success(request.cookie);
+            }
+            Ok(Outcome::Bytes(bytes)) => self.append_bytes(request, bytes),
             Ok(Outcome::Extents(extents)) => self.append_block_status(request, &extents),
-            Err(error) => {
-                add(&self.tally.failed_requests, 1);
-                self.refuse(request, ErrorCode::InputOutput, &error.to_string());
+            Err(failure) => {
+                let counter = match failure.code {
+                    ErrorCode::NoSpace => &self.tally.no_space,
+                    // "Not fast" is the answer to a question.
+                    ErrorCode::NotSupported => &self.tally.refused_requests,
+                    _ => &self.tally.failed_requests,
+                };
+                add(counter, 1);
+                self.refuse(request, failure.code, &failure.message);
             }
         }
         Ok(())
     }
 
+    /// Adds the reply to a read whose bytes a job has brought.
+    fn append_bytes(&mut self, request: Request, bytes: Vec<u8>) {
+        let Request {
+            cookie,
+            offset,
+            length,
+            ..
+        } = request;
+        if self.negotiated.structured_replies {
+            self.output
+                .append(&data_header(cookie, offset, length, true));
+        } else {
+            self.output.append(&simple_reply(cookie, None));
+        }
+        if length <= COPIED_BYTES {
+            self.output.append(&bytes);
+        } else {
+            self.output.append_bytes(bytes);
+        }
+        self.count_bytes(length);
+    }
+
+    fn count_bytes(&self, length: u32) {
+        add(&self.tally.bytes, u64::from(length));
+        self.session
+            .bytes
+            .fetch_add(u64::from(length), Ordering::Relaxed);
+    }
+
     /// Adds the reply to a read, or `false` if its bytes are not in the page cache and `may_wait` is not set.
-    fn append_read(&mut self, request: Request, may_wait: bool) -> Result<bool, End> {
+    fn append_read(
+        &mut self,
+        open: &OpenVersion,
+        request: Request,
+        may_wait: bool,
+    ) -> Result<bool, End> {
         let Request {
             cookie,
             offset,
@@ -386,7 +478,7 @@ impl Transmission {
                 .ok()
                 .and_then(|length| rest.get_mut(..length))
                 .ok_or(End::Lost)?;
-            match flat::copy(&self.export, offset, place, may_wait) {
+            match flat::copy(open, offset, place, may_wait) {
                 Ok(Copied::Whole) => {
                     head.copy_from_slice(header);
                     let added = header.len() + place.len();
@@ -400,16 +492,14 @@ impl Transmission {
                 }
             }
         } else {
-            if !may_wait && !self.export.residency.is_resident(offset, length) {
+            if !may_wait && !open.residency.is_resident(offset, length) {
                 return Ok(false);
             }
             self.output.append(header);
-            self.output.append_file(offset, length);
+            self.output
+                .append_file(Arc::clone(&open.version), offset, length);
         }
-        add(&self.tally.bytes, u64::from(length));
-        self.session
-            .bytes
-            .fetch_add(u64::from(length), Ordering::Relaxed);
+        self.count_bytes(length);
         Ok(true)
     }
 

@@ -136,10 +136,8 @@ fn a_drain_is_seen_by_corral_clients_and_refuses_new_ones_and_serves_on() {
 #[test]
 fn sessions_of_an_export_that_is_gone_or_changed_are_ended_and_others_are_not() {
     let server = TestServer::start(Limits::default());
-    let export = |name: &str, version: &std::sync::Arc<TestVersion>| Export {
-        name: name.to_owned(),
-        version: version.clone(),
-    };
+    let export =
+        |name: &str, version: &std::sync::Arc<TestVersion>| Export::version(name, version.clone());
     let (second, third) = (TestVersion::new(2, 2), TestVersion::new(2, 3));
     server.server.apply(vec![
         export("debian/1", &server.version),

@@ -45,10 +45,7 @@ fn start(socket: &Path) -> StreamServer {
 }
 
 fn export(version: Arc<ServedVersion>) -> Vec<Export> {
-    vec![Export {
-        name: "debian/1".to_owned(),
-        version,
-    }]
+    vec![Export::version("debian/1", version)]
 }
 
 fn import(store: &Store, image: &Path) -> RootHash {

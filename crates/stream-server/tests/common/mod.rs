@@ -68,6 +68,11 @@ impl TestVersion {
         })
     }
 
+    /// The root that tickets for it name.
+    pub(crate) fn content_root(&self) -> RootHash {
+        self.root
+    }
+
     pub(crate) fn bytes(&self, offset: u64, length: u32) -> &[u8] {
         let start = usize::try_from(offset).unwrap();
         &self.content[start..start + usize::try_from(length).unwrap()]
@@ -171,11 +176,26 @@ pub(crate) fn replication_ticket(key: &SigningKey) -> String {
     signed(key, 2, RootHash::from_bytes([0; 32]), u64::MAX)
 }
 
+/// A ticket for writing to the disk of `subject` over `root`, good for ever.
+pub(crate) fn write_ticket(key: &SigningKey, root: RootHash, subject: u8) -> String {
+    signed_for(key, 3, root, u64::MAX, subject)
+}
+
 fn signed(key: &SigningKey, purpose: u8, root: RootHash, expires_at: u64) -> String {
+    signed_for(key, purpose, root, expires_at, 9)
+}
+
+fn signed_for(
+    key: &SigningKey,
+    purpose: u8,
+    root: RootHash,
+    expires_at: u64,
+    subject: u8,
+) -> String {
     let mut bytes = vec![1, purpose];
     bytes.extend_from_slice(root.as_bytes());
     bytes.extend_from_slice(&expires_at.to_le_bytes());
-    bytes.extend_from_slice(&[9; 16]);
+    bytes.extend_from_slice(&[subject; 16]);
     let signature = key.sign(&[b"corral ticket v1\0", bytes.as_slice()].concat());
     bytes.extend_from_slice(&signature.to_bytes());
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
@@ -219,10 +239,7 @@ impl TestServer {
         };
         let server = StreamServer::start(settings).unwrap();
         let version = TestVersion::new(40, 1);
-        server.apply(vec![Export {
-            name: "debian/1".to_owned(),
-            version: version.clone(),
-        }]);
+        server.apply(vec![Export::version("debian/1", version.clone())]);
         Self {
             server,
             version,
@@ -342,6 +359,27 @@ impl<S: Read + Write> Client<S> {
     pub(crate) fn send(&mut self, request: Request) {
         self.stream.write_all(&request.encode()).unwrap();
         self.asked.push(request);
+    }
+
+    /// Sends a write with its payload.
+    pub(crate) fn send_write(&mut self, cookie: u64, offset: u64, bytes: &[u8], fua: bool) {
+        self.send(Request {
+            cookie: Cookie(cookie),
+            command: Command::Write,
+            flags: if fua {
+                CommandFlags::FUA
+            } else {
+                CommandFlags::empty()
+            },
+            offset,
+            length: u32::try_from(bytes.len()).unwrap(),
+        });
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), ErrorCode> {
+        self.send_write(78, offset, bytes, false);
+        self.reply().result.map(|_| ()).map_err(|(code, _)| code)
     }
 
     /// Asks for `command` with a cookie.

@@ -173,10 +173,7 @@ pub(crate) fn be_a_server() {
         reactors: Some(1),
     })
     .unwrap();
-    server.apply(vec![Export {
-        name: EXPORT.to_owned(),
-        version,
-    }]);
+    server.apply(vec![Export::version(EXPORT, version)]);
     let Address::Tcp(address) = &server.addresses()[0] else {
         panic!("a TCP listener was asked for")
     };
