@@ -19,23 +19,39 @@ from corral.farm.adapters.farm_folder.private_file import (
 from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
 from corral.farm.adapters.folder_actor import folder_actor
 from corral.farm.adapters.randomness import RandomIds, RandomTokens
+from corral.farm.application.add_collection import AddCollection
 from corral.farm.application.add_server import AddServer
+from corral.farm.application.add_site import AddSite
+from corral.farm.application.add_store import AddStore
 from corral.farm.application.assign_device import AssignDevice
 from corral.farm.application.auditing import AuditingTransactions
+from corral.farm.application.change_collection import ChangeCollection
+from corral.farm.application.change_device import ChangeDevice
+from corral.farm.application.change_server import ChangeServer
+from corral.farm.application.change_site import ChangeSite
+from corral.farm.application.change_store import ChangeStore
 from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.create_farm import CreateFarm
 from corral.farm.application.delete_version import DeleteVersion
 from corral.farm.application.drain_server import DrainServer
 from corral.farm.application.export_version import ExportVersion
 from corral.farm.application.heal_store import HealStore
+from corral.farm.application.import_devices import ImportDevices
 from corral.farm.application.import_image import ImportImage
+from corral.farm.application.list_collections import ListCollections, ShowCollection
 from corral.farm.application.list_devices import ListDevices, ShowDevice
 from corral.farm.application.list_images import ListImages, ShowImage, ShowVersion
 from corral.farm.application.list_servers import ListServers, ShowServer
+from corral.farm.application.list_sites import ListSites, ShowSite
+from corral.farm.application.list_stores import ListStores, ShowStore
 from corral.farm.application.log_device_in import LogDeviceIn
 from corral.farm.application.recognise_device import RecogniseDevice
 from corral.farm.application.recognise_server import RecogniseServer
 from corral.farm.application.register_device import RegisterDevice
+from corral.farm.application.remove_collection import RemoveCollection
+from corral.farm.application.remove_device import RemoveDevice
+from corral.farm.application.remove_site import RemoveSite
+from corral.farm.application.remove_store import RemoveStore
 from corral.farm.application.replicate_version import ReplicateVersion
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
@@ -306,6 +322,83 @@ class Application:
     def log_device_in(self) -> LogDeviceIn:  # noqa: D102
         p = self._ports
         return LogDeviceIn(p.transactions, p.farm_key, p.clock)
+
+    @cached_property
+    def add_site(self) -> AddSite:  # noqa: D102
+        return AddSite(self._ports.transactions, self._ports.ids)
+
+    @cached_property
+    def list_sites(self) -> ListSites:  # noqa: D102
+        return ListSites(self._ports.transactions)
+
+    @cached_property
+    def show_site(self) -> ShowSite:  # noqa: D102
+        return ShowSite(self._ports.transactions)
+
+    @cached_property
+    def change_site(self) -> ChangeSite:  # noqa: D102
+        return ChangeSite(self._ports.transactions)
+
+    @cached_property
+    def remove_site(self) -> RemoveSite:  # noqa: D102
+        return RemoveSite(self._ports.transactions)
+
+    @cached_property
+    def add_collection(self) -> AddCollection:  # noqa: D102
+        return AddCollection(self._ports.transactions, self._ports.ids)
+
+    @cached_property
+    def list_collections(self) -> ListCollections:  # noqa: D102
+        return ListCollections(self._ports.transactions)
+
+    @cached_property
+    def show_collection(self) -> ShowCollection:  # noqa: D102
+        return ShowCollection(self._ports.transactions)
+
+    @cached_property
+    def change_collection(self) -> ChangeCollection:  # noqa: D102
+        return ChangeCollection(self._ports.transactions)
+
+    @cached_property
+    def remove_collection(self) -> RemoveCollection:  # noqa: D102
+        return RemoveCollection(self._ports.transactions)
+
+    @cached_property
+    def add_store(self) -> AddStore:  # noqa: D102
+        return AddStore(self._ports.transactions, self._ports.ids)
+
+    @cached_property
+    def list_stores(self) -> ListStores:  # noqa: D102
+        return ListStores(self._ports.transactions)
+
+    @cached_property
+    def show_store(self) -> ShowStore:  # noqa: D102
+        return ShowStore(self._ports.transactions)
+
+    @cached_property
+    def change_store(self) -> ChangeStore:  # noqa: D102
+        return ChangeStore(self._ports.transactions)
+
+    @cached_property
+    def remove_store(self) -> RemoveStore:  # noqa: D102
+        return RemoveStore(self._ports.transactions)
+
+    @cached_property
+    def change_server(self) -> ChangeServer:  # noqa: D102
+        return ChangeServer(self._ports.transactions)
+
+    @cached_property
+    def import_devices(self) -> ImportDevices:  # noqa: D102
+        p = self._ports
+        return ImportDevices(p.transactions, p.secret_files, p.ids, p.tokens, p.clock)
+
+    @cached_property
+    def change_device(self) -> ChangeDevice:  # noqa: D102
+        return ChangeDevice(self._ports.transactions)
+
+    @cached_property
+    def remove_device(self) -> RemoveDevice:  # noqa: D102
+        return RemoveDevice(self._ports.transactions, self._ports.clock)
 
 
 def new_farm(settings: FarmSettings) -> Application:

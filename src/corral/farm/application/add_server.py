@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.estate.errors import ServerNameTakenError, StoreTakenError
+from corral.farm.domain.estate.capacity import NORMAL_POWER
+from corral.farm.domain.estate.errors import ServerNameTakenError
 from corral.farm.domain.estate.server import Server, ServerId, ServerName
-from corral.farm.domain.estate.store import StoreFolder
+from corral.farm.domain.estate.site import FIRST_SITE
+from corral.farm.domain.estate.store import FIRST_STORE, StoreFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from corral.farm.application.ports.chunk_stores import ChunkStores
-    from corral.farm.application.ports.records import Transactions
+    from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
     from corral.farm.domain.estate.address import Address
+    from corral.farm.domain.estate.capacity import DeviceLimit, PowerRating
+    from corral.farm.domain.estate.site import SiteName
+    from corral.farm.domain.estate.store import Store, StoreName
+    from corral.farm.domain.estate.subnet import Subnet
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,21 @@ class NewServer:
     """What is asked for. What is not advertised apart is advertised as it listens."""
 
     name: ServerName
-    store_path: Path
-    """Absolute."""
+    store_path: Path | None
+    """Absolute; none for the default one of its store."""
     listen: tuple[Address, ...]
     chunks_listen: Address
     advertised: tuple[Address, ...] = ()
     chunks_advertised: Address | None = None
+    store: StoreName | None = None
+    """None for the one that the farm began with, as is no site."""
+    site: SiteName | None = None
+    description: str = ""
+    management: Address | None = None
+    power_rating: PowerRating = NORMAL_POWER
+    max_devices: DeviceLimit | None = None
+    max_devices_booting: DeviceLimit | None = None
+    subnets: tuple[Subnet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,28 +78,40 @@ class AddServer:
     def __call__(self, wanted: NewServer) -> AddedServer:
         """Give the added server.
 
-        Raises ``ServerNameTakenError``, ``StoreTakenError``, ``AddressUnreachableError`` and what
-        making a store raises.
+        Raises ``ServerNameTakenError``, ``StoreTakenError``, ``AddressUnreachableError``,
+        ``StoreUnknownError``, ``SiteUnknownError``, ``StorePathMissingError`` and what making a
+        store raises.
         """
         advertised = tuple(a.reachable() for a in wanted.advertised or wanted.listen)
         chunks_advertised = (wanted.chunks_advertised or wanted.chunks_listen).reachable()
         with self._transactions.reading() as records:
             farm = records.farm.get()
-            # Looked at before the store is made, so that a refusal leaves no folder behind; `add`
+            site = records.sites.get(wanted.site) if wanted.site else FIRST_SITE
+            store = _store(records, wanted)
+            path = store.path_for(wanted.store_path)
+            # Looked at before the folder is made, so that a refusal leaves none behind; `add`
             # below looks again under the writer's lock.
-            _refuse_taken(wanted, records.servers.all())
-        folder_id = self._stores.create(wanted.store_path, farm.id)
+            if any(server.name == wanted.name for server in records.servers.all()):
+                raise ServerNameTakenError(wanted.name)
+        folder_id = self._stores.create(path, farm.id)
         token = self._tokens.new()
         server = Server(
             id=ServerId(self._ids.new()),
             name=wanted.name,
-            store=StoreFolder(folder_id, wanted.store_path),
+            store=StoreFolder(folder_id, path, store.id),
             listen=wanted.listen,
             advertised=advertised,
             chunks_listen=wanted.chunks_listen,
             chunks_advertised=chunks_advertised,
             token_digest=token.digest(),
             added_at=self._clock.now(),
+            site_id=site.id,
+            description=wanted.description,
+            management=wanted.management,
+            power_rating=wanted.power_rating,
+            max_devices=wanted.max_devices,
+            max_devices_booting=wanted.max_devices_booting,
+            subnets=wanted.subnets,
         )
         with self._transactions.writing() as records:
             records.servers.add(server)
@@ -95,9 +121,7 @@ class AddServer:
         return AddedServer(server, file)
 
 
-def _refuse_taken(wanted: NewServer, servers: Iterable[Server]) -> None:
-    for server in servers:
-        if server.name == wanted.name:
-            raise ServerNameTakenError(wanted.name)
-        if server.store.path == wanted.store_path:
-            raise StoreTakenError(wanted.store_path, server.name)
+def _store(records: Records, wanted: NewServer) -> Store:
+    if wanted.store is None:
+        return records.stores.with_id(FIRST_STORE.id)
+    return records.stores.get(wanted.store)

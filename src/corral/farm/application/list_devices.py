@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from corral.farm.application.kind_of_device import kind_of
+from corral.farm.application.listing import Columns
 from corral.farm.application.note_releases import versions_as_of
 from corral.farm.domain.image.choice import version_to_start
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.delivery.device import Device, DeviceName
-    from corral.farm.domain.image.image import ImageName
-    from corral.farm.domain.image.version import VersionName
+    from corral.farm.domain.estate.collection import Collection
+    from corral.farm.domain.estate.site import Site
+    from corral.farm.domain.image.image import Image, ImageId, ImageName
+    from corral.farm.domain.image.version import Access, VersionName
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,26 @@ class DeviceView:
     image: ImageName | None
     version: VersionName | None
     """Of its image, what its type starts now."""
+    collection: Collection
+    site: Site
+
+
+DEVICES: Final = Columns[DeviceView](
+    values={
+        "name": lambda view: view.device.name,
+        "mac": lambda view: view.device.mac.text,
+        "collection": lambda view: view.collection.name,
+        "site": lambda view: view.site.name,
+        "type": lambda view: view.device.type.value,
+        "disabled": lambda view: view.device.disabled,
+        "image": lambda view: view.image,
+        "version": lambda view: None if view.version is None else str(view.version),
+        "description": lambda view: view.device.description,
+        "registered": lambda view: view.device.registered_at,
+        "last-login": lambda view: None if (last := view.device.last_login) is None else last.at,
+    },
+    identity=lambda view: view.device.name,
+)
 
 
 class ListDevices:
@@ -40,7 +63,8 @@ class ListDevices:
         """Give a view of each."""
         now = self._clock.now()
         with self._transactions.reading() as records:
-            return tuple(_view(records, device, now) for device in records.devices.all())
+            view_of = _Views(records, now)
+            return tuple(view_of(device) for device in records.devices.all())
 
 
 class ShowDevice:
@@ -54,13 +78,38 @@ class ShowDevice:
         """Give its view; raises ``DeviceUnknownError``."""
         now = self._clock.now()
         with self._transactions.reading() as records:
-            return _view(records, records.devices.get(name), now)
+            return _Views(records, now)(records.devices.get(name))
 
 
-def _view(records: Records, device: Device, now: datetime) -> DeviceView:
-    if device.assignment is None:
-        return DeviceView(device, None, None)
-    image = records.images.with_id(device.assignment.image_id)
-    versions = versions_as_of(records, image.id, now)
-    chosen = version_to_start(versions, kind_of(device), image.pinned)
-    return DeviceView(device, image.name, None if chosen is None else chosen.name)
+class _Views:
+    """Looks up what many devices have in common once, however many there are."""
+
+    def __init__(self, records: Records, now: datetime) -> None:
+        self._records = records
+        self._now = now
+        self._collections = {one.id: one for one in records.collections.all()}
+        self._sites = {site.id: site for site in records.sites.all()}
+        self._images: dict[ImageId, Image] = {}
+        self._chosen: dict[tuple[ImageId, Access], VersionName | None] = {}
+
+    def __call__(self, device: Device) -> DeviceView:
+        collection = self._collections[device.collection_id]
+        site = self._sites[collection.site_id]
+        if device.assignment is None:
+            return DeviceView(device, None, None, collection, site)
+        image = self._image(device.assignment.image_id)
+        chosen = self._version(image, kind_of(device))
+        return DeviceView(device, image.name, chosen, collection, site)
+
+    def _image(self, image_id: ImageId) -> Image:
+        if image_id not in self._images:
+            self._images[image_id] = self._records.images.with_id(image_id)
+        return self._images[image_id]
+
+    def _version(self, image: Image, kind: Access) -> VersionName | None:
+        key = image.id, kind
+        if key not in self._chosen:
+            versions = versions_as_of(self._records, image.id, self._now)
+            chosen = version_to_start(versions, kind, image.pinned)
+            self._chosen[key] = None if chosen is None else chosen.name
+        return self._chosen[key]

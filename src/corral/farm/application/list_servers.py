@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from corral.farm.application.listing import Columns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from corral.farm.application.listing import Value
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
-    from corral.farm.domain.estate.server import Server, ServerName, ServerState
+    from corral.farm.domain.estate.server import LastReport, Server, ServerName, ServerState
+    from corral.farm.domain.estate.site import Site
+    from corral.farm.domain.estate.store import Store
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.version import VersionName
 
@@ -30,6 +36,35 @@ class ServerView:
     server: Server
     state: ServerState
     held: tuple[HeldVersion, ...]
+    site: Site
+    store: Store
+
+
+def _last(view: ServerView, read: Callable[[LastReport], Value]) -> Value:
+    """Give what the server last said; nothing if it never said anything."""
+    report = view.server.last_report
+    return None if report is None else read(report)
+
+
+SERVERS: Final = Columns[ServerView](
+    values={
+        "name": lambda view: view.server.name,
+        "site": lambda view: view.site.name,
+        "store": lambda view: view.store.name,
+        "state": lambda view: view.state.value,
+        "draining": lambda view: view.server.draining,
+        "maintenance": lambda view: view.server.maintenance,
+        "address": lambda view: tuple(map(str, view.server.advertised)),
+        "rating": lambda view: view.server.power_rating,
+        "sessions": lambda view: (
+            None if (r := view.server.last_report) is None else r.session_count
+        ),
+        "free": lambda view: _last(view, lambda report: report.free_bytes),
+        "reported": lambda view: _last(view, lambda report: report.at),
+        "description": lambda view: view.server.description,
+    },
+    identity=lambda view: view.server.name,
+)
 
 
 class ListServers:
@@ -66,4 +101,10 @@ def _view(records: Records, server: Server, now: datetime) -> ServerView:
         for version in records.versions.with_root(replica.root)
         if version.is_published
     ]
-    return ServerView(server, server.state(now), tuple(sorted(held, key=lambda one: one.name)))
+    return ServerView(
+        server,
+        server.state(now),
+        tuple(sorted(held, key=lambda one: one.name)),
+        records.sites.with_id(server.site_id),
+        records.stores.with_id(server.store.belongs_to),
+    )

@@ -10,6 +10,7 @@ from corral.farm.application.note_releases import note_releases, versions_as_of,
 from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
 from corral.farm.domain.delivery.device import Login
 from corral.farm.domain.delivery.errors import (
+    DeviceDisabledError,
     DeviceUnassignedError,
     ImageWithoutVersionError,
     NoServerForVersionError,
@@ -63,8 +64,8 @@ class LogDeviceIn:
     def __call__(self, device_id: DeviceId, running: RootHash | None = None) -> LoginAnswer:
         """Give the answer, for the version with the root ``running`` if the device runs one.
 
-        Raises ``DeviceUnassignedError``, ``ImageWithoutVersionError``, ``VersionWaitsError``,
-        ``NoServerForVersionError``, ``RunningVersionUnknownError``.
+        Raises ``DeviceDisabledError``, ``DeviceUnassignedError``, ``ImageWithoutVersionError``,
+        ``VersionWaitsError``, ``NoServerForVersionError``, ``RunningVersionUnknownError``.
         """
         now = self._clock.now()
         with self._transactions.writing() as records:
@@ -84,6 +85,8 @@ def answer_to_login(
 
     Raises what :class:`LogDeviceIn` raises.
     """
+    if device.disabled:
+        raise DeviceDisabledError(device.name)
     if running is None:
         version = _version_to_start(records, device, now)
     else:

@@ -45,6 +45,13 @@ class TryAgainError(DomainError):
     """Nothing is wrong with the request: somebody or something has to finish or come back first."""
 
 
+class EditConflictError(TryAgainError):
+    """Somebody else changed the thing since it was looked at: look again, then decide again.
+
+    Trying the same again is of no use by itself, so that programs must not do it.
+    """
+
+
 class DamagedError(DomainError):
     """Bytes are not what their name says: heal them, or give a sound copy."""
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.errors import RefusedError, TakenError, TryAgainError, UnknownThingError
+from corral.farm.domain.errors import (
+    EditConflictError,
+    EnvironmentFaultError,
+    InvalidInputError,
+    RefusedError,
+    TakenError,
+    TryAgainError,
+    UnknownThingError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from corral.farm.domain.delivery.device import DeviceName, MacAddress
     from corral.farm.domain.image.image import ImageName
     from corral.farm.domain.image.root import RootHash
@@ -45,7 +56,7 @@ class MacTakenError(TakenError):
         )
 
 
-class DeviceChangedError(TryAgainError):
+class DeviceChangedError(EditConflictError):
     """A device is changed by one person at a time; the second is told to look again."""
 
     code = "device-changed"
@@ -78,6 +89,37 @@ class DeviceStreamsError(RefusedError):
             f"device {name!r} streams from server {server!r}, as that last said:"
             " shut the device down first"
         )
+
+
+class DeviceTableInvalidError(InvalidInputError):
+    """A table of devices is CSV whose first line names its columns."""
+
+    code = "device-table-invalid"
+
+    def __init__(self, line: int, reason: str, columns: Sequence[str] = ()) -> None:
+        known = f"; the columns are {', '.join(columns)}" if columns else ""
+        super().__init__(
+            f"line {line} of the table of devices cannot be read ({reason}){known}:"
+            " correct it, then import the table again; nothing was registered"
+        )
+
+
+class DeviceTableUnreadableError(EnvironmentFaultError):
+    """The file with a table of devices must be readable, and text in UTF-8."""
+
+    code = "device-table-unreadable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} cannot be read as a table of devices: {reason}")
+
+
+class DeviceFieldInvalidError(InvalidInputError):
+    """A field of a table of devices holds one of the words that its column knows."""
+
+    code = "device-field-invalid"
+
+    def __init__(self, text: str, column: str, words: str) -> None:
+        super().__init__(f"{text!r} cannot stand in the column {column!r}: write {words}")
 
 
 class DeviceUnassignedError(RefusedError):

@@ -34,7 +34,7 @@ class LimitOutOfRangeError(InvalidInputError):
 
     code = "limit-out-of-range"
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int | str) -> None:
         super().__init__(
             f"{number} is no limit of devices: write a whole number from 1 to {_HIGHEST_LIMIT:,},"
             " or 'none' for no limit; 'corral server maintenance' keeps devices away altogether"
@@ -57,3 +57,10 @@ def device_limit(number: int) -> DeviceLimit:
     if not 1 <= number <= _HIGHEST_LIMIT:
         raise LimitOutOfRangeError(number)
     return DeviceLimit(number)
+
+
+def parse_limit(text: str) -> DeviceLimit:
+    """Read a limit of devices."""
+    if not (text.isascii() and text.isdecimal()):
+        raise LimitOutOfRangeError(text)
+    return device_limit(int(text))

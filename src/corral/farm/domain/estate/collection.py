@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NewType
 from uuid import UUID
 
-from corral.farm.domain.errors import RefusedError, TakenError, TryAgainError, UnknownThingError
+from corral.farm.domain.errors import EditConflictError, RefusedError, TakenError, UnknownThingError
 from corral.farm.domain.estate.site import FIRST_SITE, SiteId
 from corral.farm.domain.naming import checked_name, some_of
 
@@ -42,7 +42,7 @@ class CollectionNameTakenError(TakenError):
         super().__init__(f"the farm has a collection {name!r} already: choose another name")
 
 
-class CollectionChangedError(TryAgainError):
+class CollectionChangedError(EditConflictError):
     """A collection is changed by one person at a time; the second is told to look again."""
 
     code = "collection-changed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.errors import (
+    EditConflictError,
     EnvironmentFaultError,
     InvalidInputError,
     RefusedError,
@@ -214,7 +215,7 @@ class ServerNameTakenError(TakenError):
         super().__init__(f"the farm has a server {name!r} already: choose another name")
 
 
-class ServerChangedError(TryAgainError):
+class ServerChangedError(EditConflictError):
     """A server is changed by one person at a time; the second is told to look again."""
 
     code = "server-changed"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, NewType
 from uuid import UUID
 
 from corral.farm.domain.errors import (
+    EditConflictError,
     InvalidInputError,
     RefusedError,
     TakenError,
-    TryAgainError,
     UnknownThingError,
 )
 from corral.farm.domain.naming import checked_name, some_of
@@ -47,7 +47,7 @@ class SiteNameTakenError(TakenError):
         super().__init__(f"the farm has a site {name!r} already: choose another name")
 
 
-class SiteChangedError(TryAgainError):
+class SiteChangedError(EditConflictError):
     """A site is changed by one person at a time; the second is told to look again."""
 
     code = "site-changed"

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final, NewType
 from uuid import UUID
 
 from corral.farm.domain.errors import (
+    EditConflictError,
     InvalidInputError,
     RefusedError,
     TakenError,
-    TryAgainError,
     UnknownThingError,
 )
-from corral.farm.domain.naming import checked_name
+from corral.farm.domain.naming import checked_name, some_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 StoreId = NewType("StoreId", UUID)
@@ -46,7 +47,7 @@ class StoreNameTakenError(TakenError):
         super().__init__(f"the farm has a store {name!r} already: choose another name")
 
 
-class StoreChangedError(TryAgainError):
+class StoreChangedError(EditConflictError):
     """A store is changed by one person at a time; the second is told to look again."""
 
     code = "store-changed"
@@ -67,6 +68,30 @@ class StorePathMissingError(InvalidInputError):
         super().__init__(
             f"store {name!r} has no default path: name the server's own folder with --store,"
             f" or give the store one with 'corral store change {name} --path DIR'"
+        )
+
+
+class StoreInUseError(RefusedError):
+    """A store is removed only when no server keeps it any more."""
+
+    code = "store-in-use"
+
+    def __init__(self, name: StoreName, users: Sequence[str]) -> None:
+        super().__init__(
+            f"store {name!r} is still kept by {some_of(users)}: remove them, or move them to"
+            " another store with 'corral server change', first"
+        )
+
+
+class StorePermanentError(RefusedError):
+    """The store that a farm begins with can be renamed, but not removed."""
+
+    code = "store-permanent"
+
+    def __init__(self, name: StoreName) -> None:
+        super().__init__(
+            f"store {name!r} is the one that new servers keep when none is named:"
+            " rename it with 'corral store change', but keep it"
         )
 
 
@@ -94,6 +119,11 @@ class Store:
     shared: bool = False
     """Whether servers may share one folder, on a file system that each of them sees."""
     revision: int = 1
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether it is the one that the farm began with."""
+        return self.id == FIRST_STORE.id
 
     def path_for(self, own: Path | None) -> Path:
         """Give the folder of a server with that path of its own; ``StorePathMissingError``."""

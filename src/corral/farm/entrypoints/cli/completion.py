@@ -36,6 +36,36 @@ def devices(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return _offered(context, incomplete, _devices)
 
 
+def sites(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer sites with their descriptions."""
+    return _offered(context, incomplete, _sites)
+
+
+def collections(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer collections with their sites."""
+    return _offered(context, incomplete, _collections)
+
+
+def stores(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer stores with their descriptions."""
+    return _offered(context, incomplete, _stores)
+
+
+def _sites(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_sites():
+        yield view.site.name, view.site.description or f"{view.devices} devices"
+
+
+def _collections(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_collections():
+        yield view.collection.name, view.site.name
+
+
+def _stores(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_stores():
+        yield view.store.name, view.store.description or f"{len(view.servers)} servers"
+
+
 def _images(application: "Application") -> "Iterator[tuple[str, str]]":
     for view in application.list_images():
         yield view.image.name, f"{len(view.versions)} versions"

@@ -67,6 +67,14 @@ def server(of: Server) -> dict[str, Json]:
         "chunks": str(of.chunks_listen),
         "chunk_url": of.chunk_url,
         "draining": of.draining,
+        "maintenance": of.maintenance,
+        "description": of.description,
+        "management": None if of.management is None else str(of.management),
+        "power_rating": float(of.power_rating),
+        "max_devices": of.max_devices,
+        "max_devices_booting": of.max_devices_booting,
+        "subnets": [str(subnet) for subnet in of.subnets],
+        "revision": of.revision,
         "added_at": _instant(of.added_at),
     }
 
@@ -76,6 +84,8 @@ def server_view(view: ServerView) -> dict[str, Json]:
     report = view.server.last_report
     return {
         **server(view.server),
+        "site": view.site.name,
+        "in_store": view.store.name,
         "state": view.state.value,
         "reported_at": None if report is None else _instant(report.at),
         "sessions": None if report is None else report.session_count,
@@ -223,6 +233,12 @@ def device_view(view: DeviceView) -> dict[str, Json]:
         "image": view.image,
         "version": None if view.version is None else str(view.version),
         "write_cache": device.write_cache.value,
+        "collection": view.collection.name,
+        "site": view.site.name,
+        "type": device.type.value,
+        "disabled": device.disabled,
+        "description": device.description,
+        "revision": device.revision,
         "registered_at": _instant(device.registered_at),
         "last_login_at": None if device.last_login is None else _instant(device.last_login.at),
     }

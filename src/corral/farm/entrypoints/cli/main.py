@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from corral.farm.entrypoints.cli.commands import device, farm, image, serve, server, status, store
+from corral.farm.entrypoints.cli.commands import (
+    collection,
+    device_change,
+    farm,
+    image,
+    named_store,
+    serve,
+    server_change,
+    site,
+    status,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, Root
 from corral.farm.entrypoints.cli.root import CorralGroup
 
@@ -18,10 +28,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(farm.commands, name="farm")
-app.add_typer(server.commands, name="server")
-app.add_typer(store.commands, name="store")
+app.add_typer(site.commands, name="site")
+app.add_typer(server_change.commands, name="server")
+app.add_typer(named_store.commands, name="store")
 app.add_typer(image.commands, name="image")
-app.add_typer(device.commands, name="device")
+app.add_typer(collection.commands, name="collection")
+app.add_typer(device_change.commands, name="device")
 app.command("status", epilog="Example: corral status")(status.show_status)
 app.add_typer(serve.commands, name="serve")
 

@@ -2,13 +2,31 @@
 
 from typing import Protocol
 
+from corral.farm.application.add_collection import AddCollection
+from corral.farm.application.add_server import AddServer
+from corral.farm.application.add_site import AddSite
+from corral.farm.application.add_store import AddStore
+from corral.farm.application.change_collection import ChangeCollection
+from corral.farm.application.change_device import ChangeDevice
+from corral.farm.application.change_server import ChangeServer
+from corral.farm.application.change_site import ChangeSite
+from corral.farm.application.change_store import ChangeStore
 from corral.farm.application.configure_server import ConfigureServer
-from corral.farm.application.list_devices import ListDevices
+from corral.farm.application.import_devices import ImportDevices
+from corral.farm.application.list_collections import ListCollections, ShowCollection
+from corral.farm.application.list_devices import ListDevices, ShowDevice
 from corral.farm.application.list_images import ListImages
-from corral.farm.application.list_servers import ListServers
+from corral.farm.application.list_servers import ListServers, ShowServer
+from corral.farm.application.list_sites import ListSites, ShowSite
+from corral.farm.application.list_stores import ListStores, ShowStore
 from corral.farm.application.log_device_in import LogDeviceIn
 from corral.farm.application.recognise_device import RecogniseDevice
 from corral.farm.application.recognise_server import RecogniseServer
+from corral.farm.application.register_device import RegisterDevice
+from corral.farm.application.remove_collection import RemoveCollection
+from corral.farm.application.remove_device import RemoveDevice
+from corral.farm.application.remove_site import RemoveSite
+from corral.farm.application.remove_store import RemoveStore
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.take_server_report import TakeServerReport
@@ -42,3 +60,49 @@ class Application(Protocol):
     def list_devices(self) -> ListDevices: ...  # noqa: D102
     @property
     def show_status(self) -> ShowStatus: ...  # noqa: D102
+    @property
+    def add_site(self) -> AddSite: ...  # noqa: D102
+    @property
+    def list_sites(self) -> ListSites: ...  # noqa: D102
+    @property
+    def show_site(self) -> ShowSite: ...  # noqa: D102
+    @property
+    def change_site(self) -> ChangeSite: ...  # noqa: D102
+    @property
+    def remove_site(self) -> RemoveSite: ...  # noqa: D102
+    @property
+    def add_collection(self) -> AddCollection: ...  # noqa: D102
+    @property
+    def list_collections(self) -> ListCollections: ...  # noqa: D102
+    @property
+    def show_collection(self) -> ShowCollection: ...  # noqa: D102
+    @property
+    def change_collection(self) -> ChangeCollection: ...  # noqa: D102
+    @property
+    def remove_collection(self) -> RemoveCollection: ...  # noqa: D102
+    @property
+    def add_store(self) -> AddStore: ...  # noqa: D102
+    @property
+    def list_stores(self) -> ListStores: ...  # noqa: D102
+    @property
+    def show_store(self) -> ShowStore: ...  # noqa: D102
+    @property
+    def change_store(self) -> ChangeStore: ...  # noqa: D102
+    @property
+    def remove_store(self) -> RemoveStore: ...  # noqa: D102
+    @property
+    def change_server(self) -> ChangeServer: ...  # noqa: D102
+    @property
+    def change_device(self) -> ChangeDevice: ...  # noqa: D102
+    @property
+    def remove_device(self) -> RemoveDevice: ...  # noqa: D102
+    @property
+    def add_server(self) -> AddServer: ...  # noqa: D102
+    @property
+    def register_device(self) -> RegisterDevice: ...  # noqa: D102
+    @property
+    def show_server(self) -> ShowServer: ...  # noqa: D102
+    @property
+    def show_device(self) -> ShowDevice: ...  # noqa: D102
+    @property
+    def import_devices(self) -> ImportDevices: ...  # noqa: D102

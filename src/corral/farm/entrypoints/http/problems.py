@@ -16,6 +16,7 @@ from corral.farm.domain.errors import (
     DamagedError,
     DeniedError,
     DomainError,
+    EditConflictError,
     EnvironmentFaultError,
     InvalidInputError,
     RefusedError,
@@ -37,6 +38,7 @@ STATUS: Final[Mapping[type[DomainError], HTTPStatus]] = MappingProxyType(
         TakenError: HTTPStatus.CONFLICT,
         RefusedError: HTTPStatus.CONFLICT,
         TryAgainError: HTTPStatus.SERVICE_UNAVAILABLE,
+        EditConflictError: HTTPStatus.PRECONDITION_FAILED,
         DamagedError: HTTPStatus.INTERNAL_SERVER_ERROR,
         DeniedError: HTTPStatus.UNAUTHORIZED,
         PermissionMissingError: HTTPStatus.FORBIDDEN,
@@ -51,6 +53,7 @@ _PROTOCOL_CODES: Final[Mapping[int, str]] = MappingProxyType(
         HTTPStatus.UNAUTHORIZED: "bearer-missing",
         HTTPStatus.NOT_FOUND: "path-unknown",
         HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+        HTTPStatus.PRECONDITION_REQUIRED: "revision-missing",
     }
 )
 

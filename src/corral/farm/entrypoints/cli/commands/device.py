@@ -1,12 +1,23 @@
 """``corral device``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
+from corral.farm.entrypoints.cli.edits import DescriptionOption
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
     human_size,
@@ -17,11 +28,27 @@ from corral.farm.entrypoints.cli.output import (
     print_table,
 )
 
+# The enum is small and pure; Typer needs it to offer and check the words.
+from corral.farm.domain.delivery.device import DeviceType  # isort: skip
+
+if TYPE_CHECKING:
+    from corral.farm.application.list_devices import DeviceView
+
 commands = command_group("Devices: the machines whose disks are streamed.")
 
 DeviceArgument = Annotated[
     str,
     typer.Argument(help="Name of the device.", metavar="DEVICE", autocompletion=completion.devices),
+]
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        metavar="COLLECTION",
+        help="The collection that it is in.",
+        autocompletion=completion.collections,
+        show_default=False,
+    ),
 ]
 
 
@@ -43,6 +70,11 @@ def add_device(  # noqa: PLR0913 - one for each option of the command
             show_default=False,
         ),
     ] = None,
+    collection: CollectionOption = None,
+    kind: Annotated[
+        DeviceType, typer.Option("--type", help="Which versions it may start from.")
+    ] = DeviceType.PRODUCTION,
+    description: DescriptionOption = None,
     key_file: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +88,9 @@ def add_device(  # noqa: PLR0913 - one for each option of the command
     as_json: JsonOption = False,
 ) -> None:
     """Register a device and write its key to a file."""
+    from corral.farm.application.register_device import NewPlace  # noqa: PLC0415
     from corral.farm.domain.delivery.device import MacAddress, device_name  # noqa: PLC0415
+    from corral.farm.domain.estate.collection import collection_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
 
     checked, card = device_name(name), MacAddress.parse(mac)
@@ -66,6 +100,11 @@ def add_device(  # noqa: PLR0913 - one for each option of the command
         card,
         None if image is None else image_name(image),
         None if key_file is None else key_file.absolute(),
+        NewPlace(
+            collection=None if collection is None else collection_name(collection),
+            type=kind,
+            description=description or "",
+        ),
     )
     if as_json:
         view = application.show_device(checked)
@@ -81,29 +120,47 @@ def add_device(  # noqa: PLR0913 - one for each option of the command
     )
 
 
-@commands.command("list", epilog="Example: corral device list")
-def list_devices(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+@commands.command("list", epilog="Example: corral device list --filter collection=room-1")
+def list_devices(  # noqa: PLR0913
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the devices with what they start from."""
-    views = opening.opened(context, farm).list_devices()
+    """List the devices with what they start from.
+
+    Keys are name, mac, collection, site, type, disabled, image, version, description, registered,
+    last-login.
+    """
+    from corral.farm.application.list_devices import DEVICES  # noqa: PLC0415 - not for `--help`
+
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(opening.opened(context, farm).list_devices(), DEVICES, wish)
     if as_json:
-        print_json([documents.device_view(view) for view in views])
+        print_page_json(page, wish, documents.device_view)
         return
-    print_table(
-        "",
-        ("DEVICE", "MAC", "IMAGE", "STARTS FROM", "LAST LOGIN"),
-        (
-            (
-                view.device.name,
-                str(view.device.mac),
-                view.image or "-",
-                "-" if view.version is None else str(view.version),
-                human_time(view.device.last_login.at if view.device.last_login else None),
-            )
-            for view in views
-        ),
+    print_page(
+        page,
+        wish,
+        ("DEVICE", "MAC", "COLLECTION", "IMAGE", "STARTS FROM", "LAST LOGIN"),
+        _row,
         empty="no devices yet: corral device add",
+    )
+
+
+def _row(view: "DeviceView") -> tuple[str, ...]:
+    device = view.device
+    return (
+        f"{device.name} (disabled)" if device.disabled else device.name,
+        str(device.mac),
+        view.collection.name,
+        view.image or "-",
+        "-" if view.version is None else str(view.version),
+        human_time(device.last_login.at if device.last_login else None),
     )
 
 
@@ -127,6 +184,11 @@ def show_device(
             ("device", view.device.name),
             ("id", str(view.device.id)),
             ("mac", str(view.device.mac)),
+            ("collection", f"{view.collection.name}, in site {view.site.name}"),
+            ("type", view.device.type.value),
+            ("may log in", "no: disabled" if view.device.disabled else "yes"),
+            ("description", view.device.description),
+            ("revision", str(view.device.revision)),
             ("image", view.image or "none"),
             ("starts from", "nothing" if view.version is None else str(view.version)),
             ("write cache", view.device.write_cache.value),

@@ -7,6 +7,16 @@ import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
     human_size,
@@ -37,10 +47,6 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the server.", metavar="NAME")],
     *,
-    store: Annotated[
-        Path,
-        typer.Option("--store", metavar="DIR", help="Folder for its chunks: new or empty."),
-    ],
     listen: Annotated[
         list[str],
         typer.Option("--listen", metavar="ADDRESS", help="Where it listens for devices; several."),
@@ -49,6 +55,35 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
         str,
         typer.Option("--chunks", metavar="ADDRESS", help="Where it listens for other servers."),
     ],
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            help="Folder for its chunks: new or empty.",
+            show_default="that of its store",
+        ),
+    ] = None,
+    in_store: Annotated[
+        str | None,
+        typer.Option(
+            "--in-store",
+            metavar="STORE",
+            help="The store that it keeps with others.",
+            autocompletion=completion.stores,
+            show_default="the first store",
+        ),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(
+            "--site",
+            metavar="SITE",
+            help="Where it is.",
+            autocompletion=completion.sites,
+            show_default="the first site",
+        ),
+    ] = None,
     advertise: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,14 +109,18 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
     from corral.farm.application.add_server import NewServer  # noqa: PLC0415 - not for `--help`
     from corral.farm.domain.estate.address import Address  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
+    from corral.farm.domain.estate.site import site_name  # noqa: PLC0415
+    from corral.farm.domain.estate.store import store_name  # noqa: PLC0415
 
     wanted = NewServer(
         name=server_name(name),
-        store_path=store.absolute(),
+        store_path=None if store is None else store.absolute(),
         listen=tuple(map(Address.parse, listen)),
         chunks_listen=Address.parse(chunks),
         advertised=tuple(map(Address.parse, advertise or ())),
         chunks_advertised=None if advertise_chunks is None else Address.parse(advertise_chunks),
+        store=None if in_store is None else store_name(in_store),
+        site=None if site is None else site_name(site),
     )
     added = opening.opened(context, farm).add_server(wanted)
     if as_json:
@@ -97,19 +136,34 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
     )
 
 
-@commands.command("list", epilog="Example: corral server list")
-def list_servers(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+@commands.command("list", epilog="Example: corral server list --filter state=online --sort -free")
+def list_servers(  # noqa: PLR0913
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the servers with their states."""
-    views = opening.opened(context, farm).list_servers()
+    """List the servers with their states.
+
+    Keys are name, site, store, state, draining, maintenance, address, rating, sessions, free,
+    reported, description.
+    """
+    from corral.farm.application.list_servers import SERVERS  # noqa: PLC0415 - not for `--help`
+
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(opening.opened(context, farm).list_servers(), SERVERS, wish)
     if as_json:
-        print_json([documents.server_view(view) for view in views])
+        print_page_json(page, wish, documents.server_view)
         return
-    print_table(
-        "",
-        ("SERVER", "STATE", ">SESSIONS", ">HOLDS", ">FREE", "ADDRESSES", "LAST REPORT"),
-        (_row(view) for view in views),
+    print_page(
+        page,
+        wish,
+        ("SERVER", "SITE", "STATE", ">SESSIONS", ">HOLDS", ">FREE", "ADDRESSES", "LAST REPORT"),
+        _row,
         empty="no servers yet: corral server add",
     )
 
@@ -120,6 +174,7 @@ def _row(view: "ServerView") -> tuple[str, ...]:
     has_free = report is not None and report.free_bytes is not None
     return (
         view.server.name,
+        view.site.name,
         _state(view),
         "-" if report is None else str(report.session_count),
         f"{complete}/{len(view.held)}",
@@ -130,7 +185,11 @@ def _row(view: "ServerView") -> tuple[str, ...]:
 
 
 def _state(view: "ServerView") -> str:
-    return f"{view.state}, draining" if view.server.draining else str(view.state)
+    flags = (
+        ("draining", view.server.draining),
+        ("maintenance", view.server.maintenance),
+    )
+    return ", ".join([str(view.state), *(word for word, is_so in flags if is_so)])
 
 
 @commands.command("show", epilog="Example: corral server show s1")
@@ -153,7 +212,15 @@ def show_server(
         [
             ("server", server.name),
             ("state", _state(view)),
-            ("store", str(server.store.path)),
+            ("site", view.site.name),
+            ("store", f"{view.store.name}, in {server.store.path}"),
+            ("description", server.description),
+            ("management", str(server.management or "as it streams")),
+            ("power rating", str(server.power_rating)),
+            ("most devices", str(server.max_devices or "any")),
+            ("most booting", str(server.max_devices_booting or "any")),
+            ("subnets", " ".join(map(str, server.subnets)) or "none"),
+            ("revision", str(server.revision)),
             ("listens", " ".join(map(str, server.listen))),
             ("advertised", " ".join(map(str, server.advertised))),
             ("chunks", f"{server.chunks_listen}, advertised {server.chunk_url}"),

@@ -1,0 +1,141 @@
+"""Register the devices of a table, all of them or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corral.farm.application.device_table import BadRow, DeviceRow, read_devices
+from corral.farm.application.register_device import RegisteredDevice
+from corral.farm.domain.delivery.device import Assignment, Device, DeviceId
+from corral.farm.domain.delivery.errors import DeviceNameTakenError, MacTakenError
+from corral.farm.domain.errors import DomainError
+from corral.farm.domain.estate.collection import FIRST_COLLECTION
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.secret_files import SecretFiles
+    from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
+    from corral.farm.domain.access.token import TokenDigest
+    from corral.farm.domain.estate.collection import Collection, CollectionName
+    from corral.farm.domain.image.image import Image, ImageName
+
+
+@dataclass(frozen=True)
+class DeviceImport:
+    """What became of a table."""
+
+    rows: tuple[DeviceRow | BadRow, ...]
+    """Each line, with what is wrong with it if anything is."""
+    registered: tuple[RegisteredDevice, ...]
+    """All devices of the table; none if it was only tried, or if any line is bad."""
+
+    @property
+    def bad(self) -> tuple[BadRow, ...]:
+        """The lines that have to be corrected first."""
+        return tuple(row for row in self.rows if isinstance(row, BadRow))
+
+
+class ImportDevices:
+    """Checks every line before the first device is registered, and tells all that is wrong."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        secret_files: SecretFiles,
+        ids: IdSource,
+        tokens: TokenSource,
+        clock: Clock,
+    ) -> None:
+        self._transactions = transactions
+        self._secret_files = secret_files
+        self._ids = ids
+        self._tokens = tokens
+        self._clock = clock
+
+    def __call__(self, table: str, *, is_trial: bool = False) -> DeviceImport:
+        """Give what became of it; raises ``DeviceTableInvalidError`` if it is no table."""
+        rows = read_devices(table)
+        if is_trial:
+            with self._transactions.reading() as records:
+                return DeviceImport(_Check(records).all(rows), ())
+        with self._transactions.writing() as records:
+            check = _Check(records)
+            checked = check.all(rows)
+            good = [row for row in checked if isinstance(row, DeviceRow)]
+            if len(good) < len(checked):
+                return DeviceImport(checked, ())
+            now = self._clock.now()
+            registered = tuple(self._register(records, check, row, now) for row in good)
+        return DeviceImport(checked, registered)
+
+    def _register(
+        self, records: Records, check: _Check, row: DeviceRow, now: datetime
+    ) -> RegisteredDevice:
+        key = self._tokens.new()
+        device = check.device(row, DeviceId(self._ids.new()), key.digest(), now)
+        records.devices.add(device)
+        return RegisteredDevice(device, self._secret_files.for_device(row.name, key, None), key)
+
+
+class _Check:
+    """Compares lines with the farm and with each other, looking each thing up once."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        devices = records.devices.all()
+        self._names = {device.name for device in devices}
+        self._macs = {device.mac for device in devices}
+        self._images: dict[ImageName, Image] = {}
+        self._collections: dict[CollectionName, Collection] = {}
+
+    def all(self, rows: tuple[DeviceRow | BadRow, ...]) -> tuple[DeviceRow | BadRow, ...]:
+        return tuple(row if isinstance(row, BadRow) else self._checked(row) for row in rows)
+
+    def device(self, row: DeviceRow, device: DeviceId, key: TokenDigest, now: datetime) -> Device:
+        """Make the device of a line that was found good."""
+        place = row.place
+        return Device(
+            id=device,
+            name=row.name,
+            mac=row.mac,
+            key_digest=key,
+            registered_at=now,
+            assignment=None if row.image is None else Assignment(self._image(row.image).id, now),
+            collection_id=(
+                FIRST_COLLECTION.id
+                if place.collection is None
+                else self._collection(place.collection).id
+            ),
+            type=place.type,
+            disabled=place.disabled,
+            description=place.description,
+        )
+
+    def _checked(self, row: DeviceRow) -> DeviceRow | BadRow:
+        try:
+            if row.name in self._names:
+                raise DeviceNameTakenError(row.name)
+            if row.mac in self._macs:
+                raise MacTakenError(row.mac)
+            if row.image is not None:
+                self._image(row.image)
+            if row.place.collection is not None:
+                self._collection(row.place.collection)
+        except DomainError as error:
+            return BadRow(row.line, row.name, error)
+        self._names.add(row.name)
+        self._macs.add(row.mac)
+        return row
+
+    def _image(self, name: ImageName) -> Image:
+        if name not in self._images:
+            self._images[name] = self._records.images.get(name)
+        return self._images[name]
+
+    def _collection(self, name: CollectionName) -> Collection:
+        if name not in self._collections:
+            self._collections[name] = self._records.collections.get(name)
+        return self._collections[name]

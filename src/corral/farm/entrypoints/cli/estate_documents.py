@@ -1,0 +1,56 @@
+"""The JSON of sites, collections and stores. Fields are added, never renamed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from corral.farm.application.list_collections import CollectionView
+    from corral.farm.application.list_sites import SiteView
+    from corral.farm.application.list_stores import StoreView
+    from corral.farm.entrypoints.cli.output import Json
+
+
+def site_view(view: SiteView) -> dict[str, Json]:
+    """Show a site."""
+    site = view.site
+    return {
+        "id": str(site.id),
+        "name": site.name,
+        "description": site.description,
+        "subnets": [str(subnet) for subnet in site.subnets],
+        "revision": site.revision,
+        "servers": view.servers,
+        "collections": view.collections,
+        "devices": view.devices,
+    }
+
+
+def collection_view(view: CollectionView) -> dict[str, Json]:
+    """Show a collection."""
+    collection = view.collection
+    return {
+        "id": str(collection.id),
+        "name": collection.name,
+        "site": view.site.name,
+        "description": collection.description,
+        "revision": collection.revision,
+        "devices": view.devices,
+    }
+
+
+def store_view(view: StoreView) -> dict[str, Json]:
+    """Show a store and who keeps it."""
+    store = view.store
+    return {
+        "id": str(store.id),
+        "name": store.name,
+        "description": store.description,
+        "default_path": None if store.default_path is None else str(store.default_path),
+        "shared": store.shared,
+        "revision": store.revision,
+        "servers": [
+            {"name": server.name, "path": str(server.store.path), "folder": str(server.store.id)}
+            for server in view.servers
+        ],
+    }
