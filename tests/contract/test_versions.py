@@ -108,7 +108,7 @@ def test_what_a_device_is_told_and_what_it_uses_are_two_things(transactions: Tra
     with transactions.writing() as records:
         records.devices.add(pc1)
         records.devices.add(pc2)
-        assert records.device_caches.of_device(pc1.id) == DeviceCache(pc1.id)
+        assert records.device_caches.with_id(pc1.id) == DeviceCache(pc1.id)
         records.device_caches.set_setting(pc1.id, setting)
         records.device_caches.set_used(pc1.id, used)
         records.device_caches.set_used(pc2.id, UsedCache(WriteCache.DEVICE_RAM, NOW))
@@ -118,4 +118,4 @@ def test_what_a_device_is_told_and_what_it_uses_are_two_things(transactions: Tra
             pc2.id: DeviceCache(pc2.id, None, UsedCache(WriteCache.DEVICE_RAM, NOW)),
         }
         records.device_caches.set_setting(pc1.id, None)
-        assert records.device_caches.of_device(pc1.id) == DeviceCache(pc1.id, None, used)
+        assert records.device_caches.with_id(pc1.id) == DeviceCache(pc1.id, None, used)

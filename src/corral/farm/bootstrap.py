@@ -27,12 +27,14 @@ from corral.farm.application.assign_device import AssignDevice
 from corral.farm.application.auditing import AuditingTransactions
 from corral.farm.application.change_collection import ChangeCollection
 from corral.farm.application.change_device import ChangeDevice
+from corral.farm.application.change_image import ChangeImage
 from corral.farm.application.change_server import ChangeServer
 from corral.farm.application.change_site import ChangeSite
 from corral.farm.application.change_store import ChangeStore
 from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.create_farm import CreateFarm
 from corral.farm.application.delete_version import DeleteVersion
+from corral.farm.application.describe_version import DescribeVersion
 from corral.farm.application.drain_server import DrainServer
 from corral.farm.application.export_version import ExportVersion
 from corral.farm.application.heal_store import HealStore
@@ -40,19 +42,30 @@ from corral.farm.application.import_devices import ImportDevices
 from corral.farm.application.import_image import ImportImage
 from corral.farm.application.list_collections import ListCollections, ShowCollection
 from corral.farm.application.list_devices import ListDevices, ShowDevice
-from corral.farm.application.list_images import ListImages, ShowImage, ShowVersion
+from corral.farm.application.list_images import (
+    ListImages,
+    ShowImage,
+    ShowVersion,
+    ShowVersionHistory,
+)
 from corral.farm.application.list_servers import ListServers, ShowServer
 from corral.farm.application.list_sites import ListSites, ShowSite
 from corral.farm.application.list_stores import ListStores, ShowStore
 from corral.farm.application.log_device_in import LogDeviceIn
+from corral.farm.application.pin_version import PinVersion, UnpinImage
+from corral.farm.application.promote_version import PromoteVersion
 from corral.farm.application.recognise_device import RecogniseDevice
 from corral.farm.application.recognise_server import RecogniseServer
 from corral.farm.application.register_device import RegisterDevice
+from corral.farm.application.release_version import ReleaseVersion
 from corral.farm.application.remove_collection import RemoveCollection
 from corral.farm.application.remove_device import RemoveDevice
 from corral.farm.application.remove_site import RemoveSite
 from corral.farm.application.remove_store import RemoveStore
 from corral.farm.application.replicate_version import ReplicateVersion
+from corral.farm.application.retire_version import RetireVersion
+from corral.farm.application.revert_version import RevertVersion
+from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.take_server_report import TakeServerReport
@@ -182,6 +195,7 @@ class Application:
         self._given = ports
         # It has every port, most of them by delegation, which is out of the checker's sight.
         self._ports = cast("Ports", _ActingPorts(ports, actor))
+        self._by = str(actor)
 
     def acting_as(self, actor: Actor) -> Application:
         """Give the same verbs in somebody else's name."""
@@ -262,6 +276,7 @@ class Application:
             key=p.farm_key,
             ids=p.ids,
             clock=p.clock,
+            by=self._by,
         )
 
     @cached_property
@@ -279,6 +294,10 @@ class Application:
         return ShowVersion(self._ports.transactions, self._ports.clock)
 
     @cached_property
+    def show_version_history(self) -> ShowVersionHistory:  # noqa: D102
+        return ShowVersionHistory(self._ports.transactions)
+
+    @cached_property
     def verify_version(self) -> VerifyVersion:  # noqa: D102
         p = self._ports
         return VerifyVersion(p.transactions, p.chunk_stores, p.signature_check, p.clock)
@@ -291,7 +310,43 @@ class Application:
     @cached_property
     def delete_version(self) -> DeleteVersion:  # noqa: D102
         p = self._ports
-        return DeleteVersion(p.transactions, p.chunk_stores, p.image_locks, p.clock)
+        return DeleteVersion(p.transactions, p.chunk_stores, p.image_locks, p.clock, self._by)
+
+    @cached_property
+    def promote_version(self) -> PromoteVersion:  # noqa: D102
+        return PromoteVersion(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def release_version(self) -> ReleaseVersion:  # noqa: D102
+        return ReleaseVersion(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def revert_version(self) -> RevertVersion:  # noqa: D102
+        return RevertVersion(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def retire_version(self) -> RetireVersion:  # noqa: D102
+        return RetireVersion(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def pin_version(self) -> PinVersion:  # noqa: D102
+        return PinVersion(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def unpin_image(self) -> UnpinImage:  # noqa: D102
+        return UnpinImage(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def describe_version(self) -> DescribeVersion:  # noqa: D102
+        return DescribeVersion(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def change_image(self) -> ChangeImage:  # noqa: D102
+        return ChangeImage(self._ports.transactions)
+
+    @cached_property
+    def set_device_cache(self) -> SetDeviceCache:  # noqa: D102
+        return SetDeviceCache(self._ports.transactions)
 
     @cached_property
     def replicate_version(self) -> ReplicateVersion:  # noqa: D102

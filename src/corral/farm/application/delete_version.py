@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
+from corral.farm.application.move_version import Mover, starting
 from corral.farm.domain.image.errors import (
     StoreNewerError,
     StoreNotAStoreError,
     StoreOtherFarmError,
     StoreUnreachableError,
-    VersionLastError,
     VersionStreamedError,
     VersionUnknownError,
 )
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.standing import VersionEvent
 from corral.farm.domain.image.version import VersionState
+from corral.farm.domain.image.version_errors import VersionStartedError
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.chunk_stores import ChunkStores
@@ -64,30 +65,37 @@ class DeleteVersion:
         stores: ChunkStores,
         locks: ImageLocks,
         clock: Clock,
+        by: str = "",
     ) -> None:
         self._transactions = transactions
         self._stores = stores
         self._locks = locks
         self._clock = clock
+        self._by = by
 
     def __call__(self, name: VersionName, *, trust_silence: bool = False) -> Deletion:
         """Delete the version.
 
         With ``trust_silence``, sessions of servers that no longer report count as ended.
-        Raises ``VersionStreamedError``, ``VersionLastError``, ``ImageBusyError``.
+        Raises ``VersionStreamedError``, ``VersionStartedError``, ``VersionLastError``,
+        ``VersionPinnedError``, ``ImageBusyError``.
         """
         with self._locks.hold(name.image):
             with self._transactions.writing() as records:
                 farm = records.farm.get()
                 records.images.get(name.image)
                 seen = records.versions.get(name)
+                mover = Mover(records, self._clock.now(), self._by)
                 if seen.state is VersionState.DELETED:
                     raise VersionUnknownError(str(name))
                 if seen.is_published:
+                    seen = mover.look(name)
                     self._refuse_if_streamed(records, seen, trust_silence=trust_silence)
-                    _refuse_if_last(records, seen)
-                deleting = seen.after(VersionEvent.DELETE)
-                records.versions.move(seen, deleting)
+                    mover.refuse_if_pinned(seen)
+                    mover.refuse_if_last(seen, None)
+                    _refuse_if_started(records, seen)
+                after = seen.after(VersionEvent.DELETE)
+                deleting = mover.move(seen, after, VersionEvent.DELETE)
                 records.farm.raise_generation()
             with self._transactions.writing() as records:
                 removed_from, waiting_for = self._clear_stores(records, farm, deleting)
@@ -160,13 +168,8 @@ class DeleteVersion:
         return is_here and replica.is_offered
 
 
-def _refuse_if_last(records: Records, version: Version) -> None:
-    others = (
-        other
-        for other in records.versions.of_image(version.image_id)
-        if other.is_published and other.name != version.name
-    )
-    if next(others, None) is None:
-        devices = [str(device.name) for device in records.devices.with_image(version.image_id)]
-        if devices:
-            raise VersionLastError(str(version.name), devices)
+def _refuse_if_started(records: Records, version: Version) -> None:
+    image = records.images.with_id(version.image_id)
+    devices = starting(records, image, version)
+    if devices:
+        raise VersionStartedError(str(version.name), devices)

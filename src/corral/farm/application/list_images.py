@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.delivery.device import DeviceName
     from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.image.change import VersionChange
     from corral.farm.domain.image.image import Image, ImageName
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.version import Version, VersionName
@@ -118,6 +119,20 @@ class ShowVersion:
             return _version_view(
                 records, devices, image, seen=seen, version=version, starting=starting, now=now
             )
+
+
+class ShowVersionHistory:
+    """Gives what was done to a version."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def __call__(self, name: VersionName) -> tuple[VersionChange, ...]:
+        """Give its lines, the first one first; raises ``VersionUnknownError``."""
+        with self._transactions.reading() as records:
+            image = records.images.get(name.image)
+            version = records.versions.get(name)
+            return tuple(records.version_changes.of_version(image.id, version.number))
 
 
 class _Devices:

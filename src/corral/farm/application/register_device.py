@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.change_image import refuse_second_device
 from corral.farm.domain.delivery.device import (
     Assignment,
     Device,
@@ -84,7 +85,9 @@ class RegisterDevice:
         with self._transactions.writing() as records:
             assignment = None
             if image is not None:
-                assignment = Assignment(records.images.get(image).id, now)
+                found = records.images.get(image)
+                refuse_second_device(records, found, name)
+                assignment = Assignment(found.id, now)
             collection_id = FIRST_COLLECTION.id
             if place.collection is not None:
                 collection_id = records.collections.get(place.collection).id

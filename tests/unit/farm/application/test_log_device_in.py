@@ -40,6 +40,7 @@ def test_device_gets_the_newest_published_version(farm: FarmInMemory) -> None:
     farm.report(server)
     device = farm.add_device("pc1", "debian")
     assert str(login(farm, device).version.name) == "debian/2"
+    farm.application.retire_version(VersionName.parse("debian/2"))
     farm.application.delete_version(VersionName.parse("debian/2"))
     assert str(login(farm, device).version.name) == "debian/1"
 
@@ -210,6 +211,7 @@ def test_root_of_two_versions_is_renewed_by_the_published_one(farm: FarmInMemory
     farm.report(server)
     device = farm.add_device("pc1", "debian")
     assert str(renew(farm, device, again).version.name) == "debian/2"
+    farm.application.retire_version(VersionName.parse("debian/2"))
     farm.application.delete_version(VersionName.parse("debian/2"))
     assert str(renew(farm, device, again).version.name) == "debian/1"
 

@@ -44,7 +44,7 @@ def test_an_import_is_released_at_once_where_nobody_else_must_have_it(farm: Farm
     assert version.released_at == farm.ports.clock.now()
     with farm.ports.transactions.reading() as records:
         changes = records.version_changes.of_version(version.image_id, version.number)
-    assert [(one.what, one.by) for one in changes] == [("publish", ""), ("release", FARM)]
+    assert [(one.what, one.by) for one in changes] == [("publish", "farm"), ("release", FARM)]
 
 
 def test_devices_start_the_older_version_until_the_last_server_has_the_new_one(

@@ -21,7 +21,7 @@ class MemoryDeviceCaches:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def of_device(self, device_id: DeviceId) -> DeviceCache:
+    def with_id(self, device_id: DeviceId) -> DeviceCache:
         """Give the device's."""
         return self._state.device_caches.get(device_id, DeviceCache(device_id))
 
@@ -31,9 +31,9 @@ class MemoryDeviceCaches:
 
     def set_setting(self, device_id: DeviceId, setting: CacheSetting | None) -> None:
         """Set or clear it."""
-        known = self.of_device(device_id)
+        known = self.with_id(device_id)
         self._state.device_caches[device_id] = replace(known, setting=setting)
 
     def set_used(self, device_id: DeviceId, used: UsedCache | None) -> None:
         """Overwrite it."""
-        self._state.device_caches[device_id] = replace(self.of_device(device_id), used=used)
+        self._state.device_caches[device_id] = replace(self.with_id(device_id), used=used)

@@ -28,7 +28,7 @@ class SqlDeviceCaches:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def of_device(self, device_id: DeviceId) -> DeviceCache:
+    def with_id(self, device_id: DeviceId) -> DeviceCache:
         """Give the device's."""
         row = self._connection.execute(
             select(device_cache).where(device_cache.c.device_id == device_id)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class DeviceCaches(Protocol):
     """One for each device that has something to tell."""
 
-    def of_device(self, device_id: DeviceId) -> DeviceCache:
+    def with_id(self, device_id: DeviceId) -> DeviceCache:
         """Give the device's; an empty one if nothing is known."""
         ...
 

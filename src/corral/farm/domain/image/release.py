@@ -7,11 +7,13 @@ right answer, and a process that was down has missed nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from corral.farm.domain.image.version_errors import ReleaseTimeInvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from corral.farm.domain.estate.server import ServerName
     from corral.farm.domain.image.replica import Replica
@@ -87,3 +89,14 @@ def release_wait(version: Version, holders: Iterable[Held], now: datetime) -> Re
 def _missing_bytes(replica: Replica, version: Version) -> int:
     # A damaged replica may have counted every byte as done, and lacks at least one chunk.
     return max(1, (replica.total_bytes or version.size_bytes) - replica.done_bytes)
+
+
+def release_time(text: str) -> datetime:
+    """Read ``2026-12-01T20:00+01:00``; a moment without a zone would be another one elsewhere."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ReleaseTimeInvalidError(text) from None
+    if moment.tzinfo is None:
+        raise ReleaseTimeInvalidError(text)
+    return moment

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from corral.farm.domain.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from corral.farm.domain.delivery.device import DeviceId
@@ -94,6 +95,31 @@ class CacheDiskMissingError(RefusedError):
         )
 
 
+class ImageCustomError(RefusedError):
+    """A custom image is for one device, which keeps what it writes."""
+
+    code = "image-custom"
+
+    def __init__(self, image: str, devices: Sequence[str]) -> None:
+        super().__init__(
+            f"image {image!r} can be custom for one device only, and {', '.join(devices)} would"
+            " share it: assign another image to the others, or import the disk as an image of"
+            " its own for each"
+        )
+
+
+class ImageStreamedError(RefusedError):
+    """The mode of an image is changed while no device runs it."""
+
+    code = "image-streamed"
+
+    def __init__(self, image: str, devices: Sequence[str]) -> None:
+        super().__init__(
+            f"image {image!r} is being streamed ({', '.join(devices)}), and what its devices write"
+            " goes elsewhere in the other mode: shut them down first"
+        )
+
+
 _LEAST_BYTES: Final = 1 << 20
 
 
@@ -142,6 +168,11 @@ class DeviceCache:
     device_id: DeviceId
     setting: CacheSetting | None = None
     used: UsedCache | None = None
+
+    @property
+    def id(self) -> DeviceId:
+        """What the audit log calls it by."""
+        return self.device_id
 
     def warning(self, of_image: CacheSetting) -> str:
         """Say what is not as it should be; nothing if all is well."""

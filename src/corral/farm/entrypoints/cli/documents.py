@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from corral.farm.application.verify_version import VersionVerification
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server
-    from corral.farm.domain.image.version import Version
+    from corral.farm.domain.image.change import VersionChange
+    from corral.farm.domain.image.release import ReleaseWait
+    from corral.farm.domain.image.version import Version, VersionName
+    from corral.farm.domain.image.write_cache import CacheSetting
     from corral.farm.entrypoints.cli.output import Json
 
 
@@ -114,7 +117,47 @@ def version(of: Version) -> dict[str, Json]:
         "description": of.description,
         "access": of.access.value,
         "state": of.state.value,
+        "standing": of.standing.value,
         "published_at": _instant(of.published_at),
+        "release_at": _instant(of.release_at),
+        "released_at": _instant(of.released_at),
+        "changed_at": _instant(of.changed_at),
+        "changed_by": of.changed_by,
+        "revision": of.revision,
+    }
+
+
+def version_change(name: VersionName, change: VersionChange) -> dict[str, Json]:
+    """Show one line of a version's history."""
+    return {
+        "version": str(name),
+        "at": _instant(change.at),
+        "by": change.by,
+        "what": change.what,
+        "note": change.note,
+    }
+
+
+def release_wait(of: ReleaseWait) -> dict[str, Json] | None:
+    """Show what a release waits for; nothing if it waits for nothing."""
+    if of.is_over:
+        return None
+    return {
+        "reason": str(of),
+        "until": _instant(of.until),
+        "lacking": [
+            {"server": one.server, "missing_bytes": one.missing_bytes, "problem": one.problem}
+            for one in of.lacking
+        ],
+    }
+
+
+def cache_setting(of: CacheSetting) -> dict[str, Json]:
+    """Show where devices are to keep what they write."""
+    return {
+        "kind": of.kind.value,
+        "limit_bytes": of.limit_bytes,
+        "fallback": of.fallback.value,
     }
 
 
@@ -148,6 +191,10 @@ def version_view(view: VersionView) -> dict[str, Json]:
     """Show a version and where it is."""
     return {
         **version(view.version),
+        "pinned": view.is_pinned,
+        "waits_for": release_wait(view.wait),
+        "running": list(view.running),
+        "starting": list(view.starting),
         "replicas": [replica_view(replica) for replica in view.replicas],
     }
 
@@ -160,6 +207,10 @@ def image_view(view: ImageView) -> dict[str, Json]:
         "name": view.image.name,
         "description": view.image.description,
         "created_at": _instant(view.image.created_at),
+        "mode": view.image.mode.value,
+        "write_cache": cache_setting(view.image.write_cache),
+        "pinned": view.image.pinned,
+        "revision": view.image.revision,
         "newest": None if newest is None else str(newest.name),
         "devices": view.device_count,
         "busy": view.is_busy,

@@ -14,6 +14,7 @@ from corral.farm.entrypoints.cli.commands import (
     server_change,
     site,
     status,
+    version,
 )
 from corral.farm.entrypoints.cli.opening import FarmOption, Root
 from corral.farm.entrypoints.cli.root import CorralGroup
@@ -31,6 +32,7 @@ app.add_typer(farm.commands, name="farm")
 app.add_typer(site.commands, name="site")
 app.add_typer(server_change.commands, name="server")
 app.add_typer(named_store.commands, name="store")
+image.commands.add_typer(version.commands)
 app.add_typer(image.commands, name="image")
 app.add_typer(collection.commands, name="collection")
 app.add_typer(device_change.commands, name="device")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from corral.farm.domain.naming import some_of
 from corral.farm.entrypoints.cli import completion, documents, opening
 from corral.farm.entrypoints.cli.failures import ExitCode
 from corral.farm.entrypoints.cli.group import command_group
@@ -23,6 +24,7 @@ from corral.farm.application.ports.disk_files import DiskFormat  # isort: skip
 
 if TYPE_CHECKING:
     from corral.farm.application.import_image import ImportOutcome
+    from corral.farm.application.list_images import VersionView
     from corral.farm.bootstrap import Application
     from corral.farm.domain.image.version import VersionName
 
@@ -194,27 +196,42 @@ def show_image(
         [
             ("image", view.image.name),
             ("created", human_time(view.image.created_at)),
+            ("mode", view.image.mode.value),
+            ("write cache", view.image.write_cache.kind.value),
+            ("pinned", "no" if view.image.pinned is None else f"{image}/{view.image.pinned}"),
             ("devices", str(view.device_count)),
             ("busy", "yes" if view.is_busy else "no"),
         ]
     )
     print_table(
         "",
-        ("VERSION", "ROOT", ">SIZE", "STATE", "PUBLISHED", "SERVERS", "DESCRIPTION"),
+        (
+            *("VERSION", "ROOT", ">SIZE", "STANDING", "PUBLISHED", "SERVERS"),
+            *("RUN BY", "STARTED BY", "DESCRIPTION"),
+        ),
         (
             (
                 str(one.version.name),
                 one.version.root.short,
                 human_size(one.version.size_bytes),
-                one.version.state.value,
+                standing_of(one),
                 human_time(one.version.published_at),
                 ", ".join(f"{r.server.name}: {r.replica.state}" for r in one.replicas) or "-",
+                some_of(one.running) or "-",
+                some_of(one.starting) or "-",
                 one.version.description,
             )
             for one in view.versions
         ),
         empty="it has no versions",
     )
+
+
+def standing_of(view: "VersionView") -> str:
+    """Say where a version stands, and why it does not go on."""
+    pinned = " (pinned)" if view.is_pinned else ""
+    waits = "" if view.wait.is_over else f": {view.wait}"
+    return f"{view.version.standing}{pinned}{waits}"
 
 
 @commands.command("verify", epilog="Example: corral image verify debian/2 --server s2")
