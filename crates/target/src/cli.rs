@@ -112,6 +112,9 @@ pub(crate) struct Verify {
     /// Bytes of one read; a multiple of 4096.
     #[arg(long, value_name = "BYTES", default_value_t = 256 * 1024)]
     pub(crate) read_size: usize,
+    /// Read no more than so many bytes a second. Without it, as fast as they come.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: Option<u64>,
 }
 
 #[derive(Args)]

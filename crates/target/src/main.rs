@@ -81,7 +81,8 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
                 (None, Some(seconds)) => Until::Time(Duration::from_secs(seconds)),
                 (None, None) => Until::Forever,
             };
-            let outcome = verify::verify(&subject, verify.root, until, verify.read_size)?;
+            let outcome =
+                verify::verify(&subject, verify.root, until, verify.read_size, verify.rate)?;
             return Ok(if outcome.is_good() {
                 ExitCode::SUCCESS
             } else {

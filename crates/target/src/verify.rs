@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chunk_store::{RootHash, RootHasher};
 
@@ -110,6 +110,7 @@ pub(crate) fn verify(
     root: Option<RootHash>,
     until: Until,
     read_bytes: usize,
+    rate: Option<u64>,
 ) -> Result<Outcome, VerifyError> {
     if read_bytes == 0 || !read_bytes.is_multiple_of(ALIGNMENT) {
         return Err(VerifyError::ReadSize(read_bytes));
@@ -123,7 +124,7 @@ pub(crate) fn verify(
     let mut outcome = Outcome::default();
     let began_at = clock::now();
     loop {
-        pass(&mut disk, root, &mut outcome, buffer)?;
+        pass(&mut disk, root, &mut outcome, buffer, rate)?;
         let is_over = match until {
             Until::Passes(passes) => outcome.passes >= passes,
             Until::Time(time) => clock::now().saturating_duration_since(began_at) >= time,
@@ -140,6 +141,7 @@ fn pass(
     root: Option<RootHash>,
     outcome: &mut Outcome,
     buffer: &mut [u8],
+    rate: Option<u64>,
 ) -> io::Result<()> {
     let size = disk.size_bytes();
     let mut hasher = RootHasher::new();
@@ -174,6 +176,9 @@ fn pass(
         }
         hasher.update(part);
         offset += length as u64;
+        if let Some(rate) = rate {
+            wait_until(began_at + due_after(offset, rate));
+        }
     }
     let found = hasher.finish();
     let verdict = match root {
@@ -197,8 +202,38 @@ fn pass(
     ))
 }
 
+/// When so many bytes may have been read at a rate (bytes a second).
+fn due_after(bytes: u64, rate: u64) -> Duration {
+    let whole = Duration::from_secs(bytes / rate);
+    let rest = u128::from(bytes % rate) * 1_000_000_000 / u128::from(rate);
+    whole + Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX))
+}
+
+fn wait_until(due_at: Instant) {
+    loop {
+        let left = due_at.saturating_duration_since(clock::now());
+        if left.is_zero() {
+            return;
+        }
+        // May come back too early.
+        std::thread::park_timeout(left);
+    }
+}
+
 fn say(line: std::fmt::Arguments<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_due_at_their_rate() {
+        assert_eq!(due_after(0, 1), Duration::ZERO);
+        assert_eq!(due_after(1_500, 1_000), Duration::from_millis(1_500));
+        assert_eq!(due_after(u64::MAX, 1), Duration::from_secs(u64::MAX));
+    }
 }

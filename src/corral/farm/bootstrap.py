@@ -68,6 +68,7 @@ from corral.farm.application.revert_version import RevertVersion
 from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
+from corral.farm.application.take_login_snapshot import TakeLoginSnapshot
 from corral.farm.application.take_server_report import TakeServerReport
 from corral.farm.application.undrain_server import UndrainServer
 from corral.farm.application.verify_store import VerifyStore
@@ -372,6 +373,16 @@ class Application:
     @cached_property
     def recognise_device(self) -> RecogniseDevice:  # noqa: D102
         return RecogniseDevice(self._ports.transactions)
+
+    @cached_property
+    def take_login_snapshot(self) -> TakeLoginSnapshot:  # noqa: D102
+        p = self._ports
+        return TakeLoginSnapshot(p.transactions, p.farm_key, p.clock)
+
+    @property
+    def farm_key(self) -> FarmKey:
+        """The key that signs what others shall believe without a database."""
+        return self._ports.farm_key
 
     @cached_property
     def log_device_in(self) -> LogDeviceIn:  # noqa: D102

@@ -17,11 +17,15 @@ from corral.wire.server import ReplicaState
 
 
 class Health(Message):
-    """The answer to ``GET /v1/health``: the process is up and reaches its database."""
+    """The answer to ``GET /v1/health``: the process is up."""
 
     release: str
     farm: UUID
     generation: int
+    is_database_away: bool = False
+    """If so, nothing can be changed, and devices are answered from a snapshot of the farm."""
+    logins_taken_at: UnixSeconds | None = None
+    """When that snapshot was taken, as long as the database is away; none if there is none."""
 
 
 class HeldVersion(Part):

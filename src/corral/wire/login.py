@@ -66,3 +66,5 @@ class LoginAnswer(Message):
     one server only."""
     writable: bool = False
     """Writes go to the server: ``export`` is the device's own and ``ticket`` is for writing."""
+    answered_from: UnixSeconds | None = None
+    """When the snapshot was taken that this was answered from, the farm's database being away."""

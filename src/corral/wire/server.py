@@ -68,6 +68,9 @@ class ServerConfiguration(Message):
     replication_ticket: str
     """Opens the chunk servers of the peers; a secret."""
     draining: bool = False
+    management: Address | None = None
+    """Where devices can log in whatever becomes of the API, and where the process says how it is;
+    no such listener if there is none."""
     removals: tuple[RootHex, ...] = ()
     """What no version of the farm has any more: to be removed from the store, then to be reported
     as ``removed``. Only by who was just given this configuration: one that was kept may be older

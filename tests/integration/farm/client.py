@@ -124,9 +124,11 @@ class Client:
         assert (done.returncode == 0) == (reading.verdicts == ("ok",))
         return reading
 
-    def read_forever(self, root: str) -> Reader:
-        """Have the disk read until the client ends."""
+    def read_forever(self, root: str, rate: int | None = None) -> Reader:
+        """Have the disk read until the client ends, at most ``rate`` bytes a second."""
         command = [TARGET, "verify", "--unix", str(self.disk), "--root", root]
+        if rate is not None:
+            command += ["--rate", str(rate)]
         name = f"{self.program.name}-reader"
         (self._programs.logs / f"{name}.log").unlink(missing_ok=True)
         return Reader(self._programs.start(name, command))

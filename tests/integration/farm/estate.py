@@ -84,7 +84,7 @@ class Estate:
         )
         self.sent_bytes = self.relay.sent_bytes - before
 
-    def add_server(self, name: str, chunks_through: Relay | None = None) -> Server:
+    def add_server(self, name: str, chunks_through: Relay | None = None, *more: str) -> Server:
         """Add a server on free ports."""
         stream_port, chunk_port = free_port(), free_port()
         store = self.home / f"store-{name}"
@@ -95,7 +95,7 @@ class Estate:
         if chunks_through is not None:
             chunks_through.target_port = chunk_port
             words += ["--advertise-chunks", f"127.0.0.1:{chunks_through.port}"]
-        added = self.corral.ask("server", "add", name, *words)
+        added = self.corral.ask("server", "add", name, *words, *more)
         server = Server(name, stream_port, store, Path(added["file"]))
         self.servers[name] = server
         return server
@@ -211,9 +211,10 @@ class Estate:
         error_patience: int = 3600,
     ) -> Client:
         """Start a device's client, which by default logs in by itself."""
-        login = {"urls": [self.api_url], "device": DEVICE, "key_file": str(self.key_file)}
-        chosen = {"login": login} if configuration is None else configuration
-        client = Client.start(self.programs, self.home, name, chosen, error_patience)
+        if configuration is None:
+            login = {"urls": [self.api_url], "device": DEVICE, "key_file": str(self.key_file)}
+            configuration = {"login": login}
+        client = Client.start(self.programs, self.home, name, configuration, error_patience)
         self._clients.append(client.program)
         return client
 

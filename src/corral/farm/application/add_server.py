@@ -107,7 +107,7 @@ class AddServer:
             added_at=self._clock.now(),
             site_id=site.id,
             description=wanted.description,
-            management=wanted.management,
+            management=None if wanted.management is None else wanted.management.reachable(),
             power_rating=wanted.power_rating,
             max_devices=wanted.max_devices,
             max_devices_booting=wanted.max_devices_booting,

@@ -166,3 +166,27 @@ class NoServerForVersionError(TryAgainError):
             f"no server is ready to stream {name}: start a server that holds it, undrain one, or"
             f" replicate it; 'corral image show {name.image}' says where it is"
         )
+
+
+class LoginsUnusableError(EnvironmentFaultError):
+    """A snapshot of logins is used only if it can be read and the farm has signed it."""
+
+    code = "logins-unusable"
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(
+            f"the snapshot of logins {where} cannot be used: {reason}; a new one comes by itself"
+            " as soon as the farm answers"
+        )
+
+
+class LoginAwaitsFarmError(TryAgainError):
+    """Without the farm's database only what the last snapshot knows can be answered."""
+
+    code = "login-awaits-farm"
+
+    def __init__(self, device: str, taken: str) -> None:
+        super().__init__(
+            f"the farm's database is away, and the snapshot of {taken} has no answer for device"
+            f" {device!r}; nothing was changed. Try again when the database is back"
+        )

@@ -77,7 +77,7 @@ class Server:
     site_id: SiteId = FIRST_SITE.id
     description: str = ""
     management: Address | None = None
-    """Where it is administered, if that is another address than where it streams."""
+    """Where it answers logins and says how it is, whatever becomes of the API; none for nowhere."""
     power_rating: PowerRating = NORMAL_POWER
     """How many devices it bears beside the others: load is devices divided by this."""
     max_devices: DeviceLimit | None = None

@@ -11,6 +11,7 @@ from corral.farm.domain.access.token import TokenDigest
 from corral.farm.entrypoints.http import devices, lists, servers
 from corral.farm.entrypoints.http.admission import Admission, Limits
 from corral.farm.entrypoints.http.application import Application
+from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins
 from corral.farm.entrypoints.http.permitted import Gate, OpenTo, open_to, serve_declared
 from corral.farm.entrypoints.http.problems import MEDIA_TYPE, answer_with_problems
 from corral.wire.listing import Health
@@ -32,12 +33,14 @@ def create_app(
     application: Application,
     reader: TokenDigest,
     limits: Limits | None = None,
+    logins: Logins | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Wire the API to the application.
 
-    ``reader`` is the digest of the key that opens what readers may see. No page that loads scripts
-    from elsewhere is served. The description is at ``/openapi.json``.
+    ``reader`` is the digest of the key that opens what readers may see; ``logins`` keeps devices
+    starting while the database is away. No page that loads scripts from elsewhere is served. The
+    description is at ``/openapi.json``.
     """
     app = FastAPI(
         title="Corral",
@@ -59,23 +62,33 @@ def create_app(
         app,
         Gate(application, reader),
         (
-            devices.routes(application),
-            servers.routes(application),
+            devices.routes(application, logins),
+            servers.routes(application, logins),
             lists.routes(),
-            _health(application),
+            _health(application, logins),
         ),
     )
     app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)
     return app
 
 
-def _health(application: Application) -> APIRouter:
+def _health(application: Application, logins: Logins | None) -> APIRouter:
     router = APIRouter(prefix="/v1/health", tags=["health"])
 
     @router.get("", operation_id="health", dependencies=[open_to(OpenTo.EVERYBODY)])
     def health() -> Health:
-        """Say that the API is up and reaches its database. Asks for no token."""
-        farm = application.show_farm().farm
-        return Health(release=version("corral"), farm=farm.id, generation=farm.generation)
+        """Say that the API is up, and whether it reaches its database. Asks for no token."""
+        release = version("corral")
+        if logins is None:
+            farm = application.show_farm().farm
+        elif logins.is_database_away:
+            return logins.health(release)
+        else:
+            try:
+                with logins.watching():
+                    farm = application.show_farm().farm
+            except DATABASE_AWAY:
+                return logins.health(release)
+        return Health(release=release, farm=farm.id, generation=farm.generation)
 
     return router

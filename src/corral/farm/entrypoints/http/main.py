@@ -1,17 +1,21 @@
 """The API as a process."""
 
 import socket
+import time
 from typing import Final
 
 import structlog
 import uvicorn
 
+from corral.farm.adapters.clock import SystemClock
+from corral.farm.adapters.farm_folder.login_snapshot import KeptLogins
 from corral.farm.adapters.randomness import RandomTokens
 from corral.farm.bootstrap import open_farm
 from corral.farm.domain.access.actor import THE_FARM
 from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.errors import AddressUnusableError
 from corral.farm.entrypoints.http.app import create_app
+from corral.farm.entrypoints.http.logins import Logins
 from corral.farm.entrypoints.http.reader_key import reader_key
 from corral.farm.settings import FarmSettings
 
@@ -29,7 +33,17 @@ def serve(settings: FarmSettings, listen: Address) -> None:
     # What devices and servers bring about, no person does; callers act in their own names.
     application = open_farm(settings).acting_as(THE_FARM)
     farm = application.show_farm().farm
-    app = create_app(application, reader_key(settings.folder, RandomTokens()).digest())
+    logins = Logins(
+        take=application.take_login_snapshot,
+        show_farm=application.show_farm,
+        key=application.farm_key,
+        kept=KeptLogins(settings.folder / "logins.json", farm.public_key),
+        farm=farm.id,
+        clock=SystemClock(),
+        monotonic=time.monotonic,
+    )
+    reader = reader_key(settings.folder, RandomTokens()).digest()
+    app = create_app(application, reader, logins=logins)
     with _listening(listen) as listening:
         server = uvicorn.Server(
             uvicorn.Config(
@@ -47,7 +61,11 @@ def serve(settings: FarmSettings, listen: Address) -> None:
             )
         )
         _log.info("serving", address=str(listen), farm=farm.name)
-        server.run(sockets=[listening])
+        logins.start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            logins.stop()
     _log.info("stopped")
 
 

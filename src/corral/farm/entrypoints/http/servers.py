@@ -3,11 +3,13 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from corral.farm.application.configure_server import ServerConfiguration
 from corral.farm.application.take_server_report import (
@@ -20,14 +22,16 @@ from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
+from corral.farm.entrypoints.http.logins import Logins
 from corral.farm.entrypoints.http.permitted import OpenTo, open_to
 from corral.wire import server as wire
+from corral.wire.logins import SignedLogins
 
 _NOT_MODIFIED = 304
 
 
-def routes(application: Application) -> APIRouter:
-    """Give the routes."""
+def routes(application: Application, logins: Logins | None) -> APIRouter:
+    """Give the routes; ``logins`` are what servers keep for the time without a database."""
     router = APIRouter(
         prefix="/v1/server", tags=["servers"], dependencies=[open_to(OpenTo.SERVERS)]
     )
@@ -46,9 +50,26 @@ def routes(application: Application) -> APIRouter:
         body = _configuration(wanted).model_dump_json().encode()
         tag = f'"{hashlib.sha256(body).hexdigest()}"'
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if if_none_match is not None and tag in (one.strip() for one in if_none_match.split(",")):
+        if _is_named(tag, if_none_match):
             return Response(status_code=_NOT_MODIFIED, headers=headers)
         return Response(body, headers=headers, media_type=JSONResponse.media_type)
+
+    @router.get(
+        "/logins",
+        operation_id="snapshot_logins",
+        response_model=SignedLogins,
+        responses={_NOT_MODIFIED: {"description": "It is what ``If-None-Match`` names."}},
+    )
+    def snapshot(token: Bearer, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+        """Say what each device would be answered now, for a server to answer from on its own."""
+        application.recognise_server(token)
+        if logins is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "this process takes no snapshots of logins")
+        taken = logins.current()
+        headers = {"ETag": taken.tag, "Cache-Control": "no-store"}
+        if _is_named(taken.tag, if_none_match):
+            return Response(status_code=_NOT_MODIFIED, headers=headers)
+        return Response(taken.body, headers=headers, media_type=JSONResponse.media_type)
 
     @router.post("/report", operation_id="take_server_report")
     def report(token: Bearer, message: wire.ServerReport) -> wire.ReportAccepted:
@@ -58,6 +79,10 @@ def routes(application: Application) -> APIRouter:
         return wire.ReportAccepted(generation=application.show_farm().farm.generation)
 
     return router
+
+
+def _is_named(tag: str, if_none_match: str | None) -> bool:
+    return if_none_match is not None and tag in (one.strip() for one in if_none_match.split(","))
 
 
 def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
@@ -85,6 +110,7 @@ def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
         ),
         replication_ticket=wanted.replication_ticket,
         draining=wanted.server.draining,
+        management=None if wanted.server.management is None else str(wanted.server.management),
         removals=tuple(root.hex for root in wanted.removals),
     )
 

@@ -8,6 +8,7 @@ import httpx
 import structlog
 from pydantic import ValidationError
 
+from corral.wire.logins import SignedLogins
 from corral.wire.problem import Problem
 from corral.wire.server import ServerConfiguration, ServerFile, ServerReport
 
@@ -23,6 +24,7 @@ class FarmApi:
     _client: httpx.Client = field(init=False)
     _urls: list[str] = field(init=False)
     _etag: str | None = field(default=None, init=False)
+    _logins_etag: str | None = field(default=None, init=False)
     _is_away: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,21 @@ class FarmApi:
             return None
         self._etag = answer.headers.get("etag")
         return configuration
+
+    def logins(self) -> SignedLogins | None:
+        """Give the snapshot of logins if it is another than last time."""
+        headers = {} if self._logins_etag is None else {"If-None-Match": self._logins_etag}
+        answer = self._ask("GET", "/v1/server/logins", headers=headers)
+        if answer is None or answer.status_code == HTTPStatus.NOT_MODIFIED:
+            return None
+        try:
+            signed = SignedLogins.model_validate_json(answer.content)
+        except ValidationError:
+            # Not what is wrong with it: it would quote tickets.
+            _log.error("the snapshot of logins cannot be read")
+            return None
+        self._logins_etag = answer.headers.get("etag")
+        return signed
 
     def report(self, report: ServerReport) -> None:
         """Say what this server does; lost without harm if nobody answers."""

@@ -129,6 +129,11 @@ class StreamHost:
         self.server.drain()
 
     @property
+    def management(self) -> str | None:
+        """Where the farm wants devices to be able to log in here."""
+        return None if self._in_force is None else self._in_force.management
+
+    @property
     def movable_sessions(self) -> int:
         """Sessions whose clients can be told to move, and have not yet."""
         return sum(session.is_corral_client for session in self.server.sessions())

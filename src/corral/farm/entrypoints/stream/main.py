@@ -12,17 +12,22 @@ import corral_native as native
 import structlog
 from pydantic import ValidationError
 
+from corral.farm.adapters.farm_folder.login_snapshot import KeptLogins
 from corral.farm.adapters.native.errors import translated
+from corral.farm.domain.errors import DomainError
 from corral.farm.domain.estate.errors import ServerFileUnusableError
 from corral.farm.entrypoints.stream.api import FarmApi
 from corral.farm.entrypoints.stream.host import StreamHost
 from corral.farm.entrypoints.stream.kept import KeptConfiguration
+from corral.farm.entrypoints.stream.management import Management
 from corral.wire.server import ServerFile
 
 if TYPE_CHECKING:
     from types import FrameType
 
 _CYCLE_SECONDS: Final = 1.0
+# A change of the farm brings a new snapshot at once; otherwise they only grow old.
+_LOGINS_CYCLES: Final = 10
 _DRAIN_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
 
@@ -71,30 +76,65 @@ def serve(config: Path) -> None:
         "serving", addresses=server.addresses, chunks=server_file.chunks, store=server_file.store
     )
     api = FarmApi(server_file)
+    logins = _kept_logins(config, server_file)
+    management = Management(server_file.api_urls, logins)
     try:
-        _follow(host, api, KeptConfiguration(config), signals)
+        _follow(host, api, KeptConfiguration(config), management, signals)
         _drain(host, signals)
     finally:
+        management.stop()
         host.stop()
         api.close()
     _log.info("stopped")
 
 
-def _follow(host: StreamHost, api: FarmApi, kept: KeptConfiguration, signals: _Signals) -> None:
+def _kept_logins(config: Path, server_file: ServerFile) -> KeptLogins:
+    path = config.with_name(f"{config.stem}.logins.json")
+    logins = KeptLogins(path, base64.b64decode(server_file.farm_public_key))
+    try:
+        logins.load()
+    except DomainError as error:
+        # Not fatal: the API has a new one.
+        _log.warning("no snapshot of logins", code=error.code, detail=error.message)
+    return logins
+
+
+def _follow(
+    host: StreamHost,
+    api: FarmApi,
+    kept: KeptConfiguration,
+    management: Management,
+    signals: _Signals,
+) -> None:
     """Keep to the farm's configuration until told to stop."""
+    cycles = 0
     last = kept.read()
-    if last is not None:
-        host.apply(last, is_kept=True)
+    if last is not None and host.apply(last, is_kept=True):
+        management.listen_at(host.management)
     while not signals.is_stopping:
         signals.wake.clear()
         wanted = api.configuration()
         if wanted is not None and host.apply(wanted):
             kept.write(wanted)
+        management.listen_at(host.management)
         host.tidy()
         api.report(host.report())
+        if management.is_wanted and (wanted is not None or cycles % _LOGINS_CYCLES == 0):
+            _renew(management.logins, api)
+        cycles += 1
         # Not cleared between the look and the wait: a signal in between is not slept through.
         if not signals.is_stopping:
             signals.wake.wait(_CYCLE_SECONDS)
+
+
+def _renew(logins: KeptLogins, api: FarmApi) -> None:
+    signed = api.logins()
+    if signed is None:
+        return
+    try:
+        logins.keep(signed)
+    except DomainError as error:
+        _log.warning("the snapshot of logins is not kept", code=error.code, detail=error.message)
 
 
 def _drain(host: StreamHost, signals: _Signals) -> None:

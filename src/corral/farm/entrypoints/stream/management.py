@@ -1,0 +1,237 @@
+"""The listener on a server's management address: logins while the API is away, health, metrics.
+
+A device may log in with any server. The server hands the login on to the API; only if no API
+answers, or the API has no database either, does it answer from the last snapshot of logins.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import httpx
+import structlog
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from corral.farm.adapters.clock import SystemClock
+from corral.farm.domain.access.token import Token
+from corral.farm.domain.errors import DeniedError, DomainError, InvalidInputError
+from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.errors import AddressUnusableError
+from corral.wire.login import LoginRequest
+from corral.wire.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+
+    from corral.farm.adapters.farm_folder.login_snapshot import KeptLogins
+
+_BODY_BYTES: Final = 16 * 1024
+_CONNECTIONS: Final = 512
+_HEADER_BYTES: Final = 16 * 1024
+_API_SECONDS: Final = httpx.Timeout(3.0, connect=1.0)
+# Whatever else the API answers is the farm's word, a refusal with a code as well as an answer.
+_API_FAULTS: Final = frozenset({500, 502, 504})
+_API_AGAIN_SECONDS: Final = 5.0
+_PROBLEM: Final = "application/problem+json"
+
+_log = structlog.get_logger("corral.stream")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    device: str
+    authorization: str
+    body: bytes
+
+
+class Management:
+    """Serves the management address from a thread of its own."""
+
+    def __init__(self, api_urls: Sequence[str], logins: KeptLogins) -> None:
+        self.logins = logins
+        self._api_urls = tuple(api_urls)
+        self._clock = SystemClock()
+        self._client = httpx.Client(timeout=_API_SECONDS, trust_env=False)
+        self._api_away_until: float | None = None
+        self._wanted: str | None = None
+        self._listener: _Listener | None = None
+        self._app = Starlette(
+            routes=[
+                Route("/v1/devices/{name}/login", self._login, methods=["POST"]),
+                Route("/v1/health", self._health),
+            ]
+        )
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the farm wants devices to be able to log in here."""
+        return self._wanted is not None
+
+    def listen_at(self, address: str | None) -> None:
+        """Listen there, and nowhere else; an address that cannot be had is tried each time."""
+        if address == self._wanted and (address is None or self._listener is not None):
+            return
+        self._wanted = address
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+        if address is None:
+            return
+        try:
+            self._listener = _Listener(Address.parse(address), self._app)
+        except AddressUnusableError as error:
+            # Not fatal: streams matter more.
+            _log.error("no logins here", code=error.code, detail=error.message)
+        else:
+            _log.info("answering logins", address=address)
+
+    def stop(self) -> None:
+        """End it."""
+        self.listen_at(None)
+        self._client.close()
+
+    async def _health(self, _request: Request) -> Response:
+        taken_at = self.logins.taken_at
+        return JSONResponse(
+            {
+                "format": 1,
+                "logins": self.logins.device_count,
+                "logins_taken_at": None if taken_at is None else int(taken_at.timestamp()),
+            }
+        )
+
+    async def _login(self, request: Request) -> Response:
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _BODY_BYTES:
+                detail = f"a login has at most {_BODY_BYTES} bytes"
+                return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request-too-large", detail)
+        asked = _Asked(
+            request.path_params["name"], request.headers.get("authorization", ""), bytes(body)
+        )
+        return await run_in_threadpool(self._answer, asked)
+
+    def _answer(self, asked: _Asked) -> Response:
+        from_farm = self._ask_farm(asked)
+        if from_farm is not None:
+            return from_farm
+        try:
+            running = LoginRequest.model_validate_json(asked.body).running if asked.body else None
+        except ValidationError as error:
+            places = "; ".join("/".join(map(str, one["loc"])) for one in error.errors())
+            detail = f"the request is not as the API's description says: {places}"
+            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "request-invalid", detail)
+        scheme, _, secret = asked.authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            detail = "send 'Authorization: Bearer TOKEN'"
+            return _problem(HTTPStatus.UNAUTHORIZED, "bearer-missing", detail)
+        try:
+            key = Token.parse(secret)
+            answer = self.logins.answer(asked.device, key, running, self._clock.now())
+        except DomainError as error:
+            return _problem(_status(error), error.code, error.message)
+        _log.info("login from the snapshot", device=asked.device, taken_at=answer.answered_from)
+        return Response(answer.model_dump_json(), media_type="application/json")
+
+    def _ask_farm(self, asked: _Asked) -> Response | None:
+        """Give the API's answer; none if nobody answers, or only with a fault."""
+        if self._api_away_until is not None and time.monotonic() < self._api_away_until:
+            return None
+        headers = {"Content-Type": "application/json"} if asked.body else {}
+        if asked.authorization:
+            headers["Authorization"] = asked.authorization
+        for url in self._api_urls:
+            try:
+                answer = self._client.post(
+                    f"{url}/v1/devices/{quote(asked.device, safe='')}/login",
+                    content=asked.body,
+                    headers=headers,
+                )
+            except httpx.HTTPError:
+                continue
+            if answer.status_code not in _API_FAULTS:
+                self._api_away_until = None
+                kept = ("content-type", "retry-after", "www-authenticate")
+                return Response(
+                    answer.content,
+                    answer.status_code,
+                    {name: answer.headers[name] for name in kept if name in answer.headers},
+                )
+        self._api_away_until = time.monotonic() + _API_AGAIN_SECONDS
+        return None
+
+
+class _Listener:
+    """One address, until it is stopped."""
+
+    def __init__(self, address: Address, app: Starlette) -> None:
+        """Listen; raises ``AddressUnusableError``."""
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        try:
+            self._socket = socket.create_server(
+                (address.host, address.port), family=family, backlog=_CONNECTIONS
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise AddressUnusableError(str(address), reason) from error
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=_CONNECTIONS,
+                h11_max_incomplete_event_size=_HEADER_BYTES,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run,
+            kwargs={"sockets": [self._socket]},
+            name="management",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+def _status(error: DomainError) -> HTTPStatus:
+    if isinstance(error, DeniedError):
+        return HTTPStatus.UNAUTHORIZED
+    if isinstance(error, InvalidInputError):
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _problem(status: HTTPStatus, code: str, detail: str) -> Response:
+    said = Problem(
+        type=f"urn:corral:problem:{code}",
+        title=status.phrase,
+        status=status,
+        code=code,
+        detail=detail,
+    )
+    return Response(json.dumps(said.model_dump(mode="json")), status, media_type=_PROBLEM)
