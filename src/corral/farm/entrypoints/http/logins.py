@@ -42,8 +42,10 @@ DATABASE_AWAY: Final = (
 )
 """What says that the database is away, and nothing about the request."""
 
-_SNAPSHOT_LASTS_SECONDS: Final = 60.0
-"""Servers come and go without a new generation, so that a snapshot is also taken anew by age."""
+_LASTS_SECONDS: Final = 5.0
+_LASTS_TIMES: Final = 30
+"""Servers come and go without a new generation, so that a snapshot is also taken anew by age: the
+sooner, the less it costs."""
 
 _REFRESH_SECONDS: Final = 2.0
 
@@ -110,7 +112,7 @@ class Logins:
     monotonic: Callable[[], float]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _taken: TakenLogins | None = None
-    _taken_at: float = 0.0
+    _fresh_until: float = 0.0
     _is_away: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -146,15 +148,17 @@ class Logins:
         with self._lock:
             is_fresh = (
                 self._taken is not None
-                and self.monotonic() - self._taken_at < _SNAPSHOT_LASTS_SECONDS
+                and self.monotonic() < self._fresh_until
                 and self.show_farm().farm.generation == self.kept.generation
             )
             if self._taken is None or not is_fresh:
+                began_at = self.monotonic()
                 message = signed(self.take(), self.key)
                 body = message.model_dump_json().encode()
                 self.kept.keep(message)
                 self._taken = TakenLogins(body, f'"{hashlib.sha256(body).hexdigest()}"')
-                self._taken_at = self.monotonic()
+                took = self.monotonic() - began_at
+                self._fresh_until = began_at + max(_LASTS_SECONDS, took * _LASTS_TIMES)
             return self._taken
 
     @contextmanager

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _CYCLE_SECONDS: Final = 1.0
 # A change of the farm brings a new snapshot at once; otherwise they only grow old.
-_LOGINS_CYCLES: Final = 10
+_LOGINS_CYCLES: Final = 5
 _DRAIN_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
 
