@@ -16,6 +16,7 @@ LOGIN = {
     "write_cache": "device-ram",
     "servers": [{"name": "s2", "addresses": ["127.0.0.1:10812", "[::1]:10812"]}],
     "writable": False,
+    "answered_from": None,
 }
 OVERLAY = {
     "id": "5c1a9a0e-8d1f-4a59-9f0f-3c2b1a000001",
