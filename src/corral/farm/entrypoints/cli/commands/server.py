@@ -102,6 +102,15 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
             show_default="as it listens",
         ),
     ] = None,
+    management: Annotated[
+        str | None,
+        typer.Option(
+            "--management",
+            metavar="ADDRESS",
+            help="Where devices can log in whatever becomes of the API.",
+            show_default="nowhere",
+        ),
+    ] = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -119,6 +128,7 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
         chunks_listen=Address.parse(chunks),
         advertised=tuple(map(Address.parse, advertise or ())),
         chunks_advertised=None if advertise_chunks is None else Address.parse(advertise_chunks),
+        management=None if management is None else Address.parse(management),
         store=None if in_store is None else store_name(in_store),
         site=None if site is None else site_name(site),
     )
@@ -215,7 +225,7 @@ def show_server(
             ("site", view.site.name),
             ("store", f"{view.store.name}, in {server.store.path}"),
             ("description", server.description),
-            ("management", str(server.management or "as it streams")),
+            ("management", str(server.management or "nowhere")),
             ("power rating", str(server.power_rating)),
             ("most devices", str(server.max_devices or "any")),
             ("most booting", str(server.max_devices_booting or "any")),
