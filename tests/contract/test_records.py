@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from corral.farm.application.ports.records import Transactions
 from corral.farm.domain.access.token import TokenDigest
-from corral.farm.domain.delivery.device import Assignment, DeviceId, Login
+from corral.farm.domain.delivery.device import Assignment, DeviceId
 from corral.farm.domain.delivery.errors import (
     DeviceNameTakenError,
     DeviceUnknownError,
@@ -34,7 +34,6 @@ from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.standing import VersionEvent
 from tests.contract.things import (
     FARM,
-    NOW,
     device,
     image,
     later,
@@ -316,25 +315,6 @@ def test_device_needs_a_name_and_a_card_of_its_own(transactions: Transactions) -
             records.devices.add(device("pc1", 2))
         with pytest.raises(MacTakenError, match=str(first.mac)):
             records.devices.add(replace(device("pc2", 2), mac=first.mac))
-
-
-def test_logins_are_counted_by_server_and_time(transactions: Transactions) -> None:
-    first, second, debian = server("s1", 1), server("s2", 2), image("debian", 1)
-    with transactions.writing() as records:
-        records.servers.add(first)
-        records.servers.add(second)
-        records.images.add(debian)
-        for number in range(1, 5):
-            records.devices.add(device(f"pc{number}", number))
-            to = first if number < 4 else second
-            login = Login(to.id, later(number), debian.id)
-            records.devices.set_login(device("x", number).id, login)
-    with transactions.reading() as records:
-        assert records.devices.logged_in_since(first.id, NOW) == 3
-        assert records.devices.logged_in_since(first.id, later(1)) == 2  # strictly after
-        assert records.devices.logged_in_since(second.id, later(4)) == 0
-        last = records.devices.get(device("pc4", 4).name).last_login
-        assert last == Login(second.id, later(4), debian.id)
 
 
 def test_sessions_are_replaced_as_a_whole(transactions: Transactions) -> None:

@@ -237,7 +237,7 @@ class Application:
 
     @cached_property
     def drain_server(self) -> DrainServer:  # noqa: D102
-        return DrainServer(self._ports.transactions)
+        return DrainServer(self._ports.transactions, self._ports.clock)
 
     @cached_property
     def undrain_server(self) -> UndrainServer:  # noqa: D102

@@ -33,12 +33,15 @@ class WriteCacheUse(Part):
 
 
 class LoginRequest(Message):
-    """The body of ``POST /v1/devices/{name}/login``, which a device that starts leaves out."""
+    """The body of ``POST /v1/devices/{name}/login``, which a device that starts may leave out."""
 
     running: RootHex | None = None
     """What the device has booted. The answer is then for this root, whatever is newest by now."""
     write_cache: WriteCacheUse | None = None
     """How full the cache of its writes is, from a device that keeps them in its own memory."""
+    failing_over: bool = False
+    """It has lost its server while it starts. Like one that says what it runs, it is let in
+    whatever the limits of devices that start at once."""
 
 
 class RankedServer(Part):

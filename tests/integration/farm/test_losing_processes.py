@@ -1,4 +1,4 @@
-"""A stream process dies, the API dies, a server is drained: what reads, goes on."""
+"""A stream process dies, the API dies: what reads, goes on."""
 
 import base64
 import json
@@ -55,20 +55,3 @@ def test_a_kept_configuration_with_a_forged_root_is_not_served(estate: Estate) -
 
     estate.start_api()
     estate.wait_for(lambda: is_offered(server, answer), "the farm's own word was not taken")
-
-
-def test_a_client_leaves_a_server_that_drains(estate: Estate) -> None:
-    client = estate.start_client("pc1-drain")
-    reader = client.read_forever(estate.root)
-    reader.go_on_for(1)
-    leaving = client.current_server()
-    assert leaving is not None
-    (staying,) = {"s1", "s2"} - {leaving}
-    estate.corral.ask("server", "drain", leaving)
-    assert [one["name"] for one in estate.login()["servers"]] == [staying]
-    estate.wait_for(lambda: client.current_server() == staying, "the client did not move")
-    estate.wait_for(lambda: estate.session_counts()[leaving] == 0, "a session stayed")
-    reader.go_on_for(1)
-    # Until it is undrained, it lets nobody in, whatever ticket he has.
-    assert not is_offered(estate.servers[leaving], estate.login())
-    assert is_offered(estate.servers[staying], estate.login())

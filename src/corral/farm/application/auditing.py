@@ -91,6 +91,9 @@ _OF_NOUN: Final[Mapping[tuple[str, str], Effect]] = MappingProxyType(
     {
         ("sessions", "replace"): Effect.OBSERVES,
         ("device_caches", "set_used"): Effect.OBSERVES,
+        ("places", "put"): Effect.OBSERVES,
+        ("places", "remove"): Effect.OBSERVES,
+        ("places", "loads"): Effect.READS,
     }
 )
 _WANTED: Final = ReplicaState.WANTED

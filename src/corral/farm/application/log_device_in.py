@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from corral.farm.application.choose_servers import Caller, choose_servers, place_after_login
 from corral.farm.application.kind_of_device import kind_of
 from corral.farm.application.note_releases import note_releases, versions_as_of, wait_of
 from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
@@ -13,10 +14,8 @@ from corral.farm.domain.delivery.errors import (
     DeviceDisabledError,
     DeviceUnassignedError,
     ImageWithoutVersionError,
-    NoServerForVersionError,
     RunningVersionUnknownError,
 )
-from corral.farm.domain.delivery.ranking import Candidate, rank_servers
 from corral.farm.domain.image.choice import version_to_start
 from corral.farm.domain.image.standing import Standing
 from corral.farm.domain.image.version import running_version
@@ -61,25 +60,44 @@ class LogDeviceIn:
         self._key = key
         self._clock = clock
 
-    def __call__(self, device_id: DeviceId, running: RootHash | None = None) -> LoginAnswer:
+    def __call__(
+        self,
+        device_id: DeviceId,
+        running: RootHash | None = None,
+        *,
+        address: str | None = None,
+        is_failing_over: bool = False,
+    ) -> LoginAnswer:
         """Give the answer, for the version with the root ``running`` if the device runs one.
 
+        ``address`` is the IP address that it logs in from. A device that lost its server before it
+        could say what it runs ``is_failing_over``: like one that runs it is held up by no limit.
+
         Raises ``DeviceDisabledError``, ``DeviceUnassignedError``, ``ImageWithoutVersionError``,
-        ``VersionWaitsError``, ``NoServerForVersionError``, ``RunningVersionUnknownError``.
+        ``VersionWaitsError``, ``NoServerForVersionError``, ``NoRoomForDeviceError``,
+        ``RunningVersionUnknownError``.
         """
         now = self._clock.now()
+        is_running = is_failing_over or running is not None
         with self._transactions.writing() as records:
             device = records.devices.with_id(device_id)
             if running is None and device.assignment is not None:
                 note_releases(records, records.versions.of_image(device.assignment.image_id), now)
-            answer = answer_to_login(records, device, self._key, now, running)
+            caller = Caller(address, is_running=is_running, place=records.places.find(device.id))
+            answer = answer_to_login(records, device, self._key, now, running, caller)
+            records.places.put(place_after_login(answer, caller, now))
             login = Login(answer.servers[0].id, now, answer.version.image_id)
             records.devices.set_login(device.id, login)
         return replace(answer, device=device.logged_in(login))
 
 
-def answer_to_login(
-    records: Records, device: Device, key: FarmKey, now: datetime, running: RootHash | None = None
+def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
+    records: Records,
+    device: Device,
+    key: FarmKey,
+    now: datetime,
+    running: RootHash | None = None,
+    caller: Caller | None = None,
 ) -> LoginAnswer:
     """Give what the device would be answered at ``now``, changing nothing.
 
@@ -87,13 +105,12 @@ def answer_to_login(
     """
     if device.disabled:
         raise DeviceDisabledError(device.name)
+    caller = caller or Caller(is_running=running is not None)
     if running is None:
         version = _version_to_start(records, device, now)
     else:
         version = _version_that_runs(records, device, running)
-    servers = rank_servers(_candidates(records, version.root, now), device.id)
-    if not servers:
-        raise NoServerForVersionError(version.name)
+    servers = choose_servers(records, device, version, caller, now)
     expires_at = now + TICKET_LIFE
     ticket = Ticket(Purpose.STREAM, device.id, expires_at, version.root)
     return LoginAnswer(
@@ -126,27 +143,3 @@ def _version_that_runs(records: Records, device: Device, root: RootHash) -> Vers
     if version is None:
         raise RunningVersionUnknownError(device.name, root)
     return version
-
-
-def _candidates(records: Records, root: RootHash, now: datetime) -> list[Candidate]:
-    complete = {r.server_id for r in records.replicas.of_root(root) if r.is_complete}
-    return [
-        Candidate(
-            server=server,
-            state=server.state(now),
-            holds_completely=server.id in complete,
-            load=_load(records, server),
-        )
-        for server in records.servers.all()
-    ]
-
-
-def _load(records: Records, server: Server) -> int:
-    """Count the sessions of the last report, and the devices sent there since.
-
-    Without the second, all devices that log in between two reports would go to the same server.
-    """
-    if server.last_report is None:
-        return 0
-    since = records.devices.logged_in_since(server.id, server.last_report.at)
-    return server.last_report.session_count + since

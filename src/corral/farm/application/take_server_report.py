@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
+from corral.farm.application.follow_devices import follow_devices
 from corral.farm.application.note_releases import note_releases
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.server import LastReport, ServerId
@@ -80,26 +81,27 @@ class TakeServerReport:
                 server_id,
                 LastReport(now, len(report.sessions), report.free_bytes, report.counters),
             )
-            records.sessions.replace(
-                server_id,
-                [
-                    Session(
-                        server_id=server_id,
-                        device_id=session.device_id,
-                        export=session.export,
-                        address=session.address,
-                        connected_at=session.connected_at,
-                        sent_bytes=session.sent_bytes,
-                    )
-                    for session in report.sessions
-                ],
-            )
+            follow_devices(records, server_id, _sessions(server_id, report), now)
             if report.generation < records.farm.get().generation:
                 return
             for reported in report.replicas:
                 _note(records, server_id, reported, now)
             for root in report.removed:
                 _note_removed(records, server_id, root)
+
+
+def _sessions(server_id: ServerId, report: ServerReport) -> list[Session]:
+    return [
+        Session(
+            server_id=server_id,
+            device_id=session.device_id,
+            export=session.export,
+            address=session.address,
+            connected_at=session.connected_at,
+            sent_bytes=session.sent_bytes,
+        )
+        for session in report.sessions
+    ]
 
 
 def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now: datetime) -> None:

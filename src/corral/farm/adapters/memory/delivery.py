@@ -13,7 +13,7 @@ from corral.farm.domain.delivery.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from corral.farm.adapters.memory.state import State
@@ -95,15 +95,6 @@ class MemoryDevices:
         """Remember where the device was sent."""
         self._state.devices[device_id] = replace(self.with_id(device_id), last_login=login)
 
-    def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:
-        """Count the devices whose last login sent them to that server after that instant."""
-        logins = (device.last_login for device in self._state.devices.values())
-        return sum(
-            1
-            for login in logins
-            if login is not None and login.server_id == server_id and login.at > instant
-        )
-
     def _refuse_taken(self, device: Device) -> None:
         for other in self._state.devices.values():
             if other.id == device.id:
@@ -123,6 +114,15 @@ class MemorySessions:
     def replace(self, server_id: ServerId, sessions: Sequence[Session]) -> None:
         """Put these in the place of everything that the server said before."""
         self._state.sessions[server_id] = tuple(sessions)
+
+    def of_server(self, server_id: ServerId) -> Sequence[Session]:
+        """Give those of one server."""
+        return [session for session in self.all() if session.server_id == server_id]
+
+    def of_devices(self, device_ids: Collection[DeviceId]) -> Sequence[Session]:
+        """Give those of these devices."""
+        wanted = frozenset(device_ids)
+        return [session for session in self.all() if session.device_id in wanted]
 
     def all(self) -> Sequence[Session]:
         """Give all of them."""

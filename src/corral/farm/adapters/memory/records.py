@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from corral.farm.adapters.memory.audit import MemoryAudit
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
+from corral.farm.adapters.memory.device_places import MemoryPlaces
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
 from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
 from corral.farm.adapters.memory.state import State
@@ -140,6 +141,7 @@ class MemoryRecords:
     version_changes: MemoryVersionChanges
     device_caches: MemoryDeviceCaches
     audit: MemoryAudit
+    places: MemoryPlaces
 
     @classmethod
     def on(cls, state: State) -> MemoryRecords:
@@ -158,6 +160,7 @@ class MemoryRecords:
             version_changes=MemoryVersionChanges(state),
             device_caches=MemoryDeviceCaches(state),
             audit=MemoryAudit(state),
+            places=MemoryPlaces(state),
         )
 
 

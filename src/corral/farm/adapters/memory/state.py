@@ -12,6 +12,7 @@ from corral.farm.domain.estate.store import FIRST_STORE
 if TYPE_CHECKING:
     from corral.farm.domain.access.audit import Entry
     from corral.farm.domain.delivery.device import Device, DeviceId
+    from corral.farm.domain.delivery.place import Place
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import Collection, CollectionId
     from corral.farm.domain.estate.farm import Farm
@@ -47,6 +48,7 @@ class State:
     version_changes: tuple[VersionChange, ...] = ()
     device_caches: dict[DeviceId, DeviceCache] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)
+    places: dict[DeviceId, Place] = field(default_factory=dict)
 
     def copy(self) -> State:
         """Give a state that can be changed without changing this one."""
@@ -64,4 +66,5 @@ class State:
             version_changes=self.version_changes,
             device_caches=dict(self.device_caches),
             audit=list(self.audit),
+            places=dict(self.places),
         )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from corral.farm.adapters.sql import rows, tables
@@ -19,7 +19,7 @@ from corral.farm.domain.delivery.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
@@ -115,17 +115,6 @@ class SqlDevices:
             )
         )
 
-    def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:
-        """Count by the index over server and time."""
-        return self._connection.execute(
-            select(func.count())
-            .select_from(tables.device)
-            .where(
-                tables.device.c.login_server_id == server_id,
-                tables.device.c.login_at > instant,
-            )
-        ).scalar_one()
-
     @contextmanager
     def _clashes_explained(self, device: Device) -> Iterator[None]:
         try:
@@ -164,4 +153,16 @@ class SqlSessions:
 
     def all(self) -> Sequence[Session]:
         """Give all of them."""
-        return [rows.session_from(row) for row in self._connection.execute(_SESSIONS)]
+        return self._select()
+
+    def of_server(self, server_id: ServerId) -> Sequence[Session]:
+        """Give those of one server."""
+        return self._select(tables.session.c.server_id == server_id)
+
+    def of_devices(self, device_ids: Collection[DeviceId]) -> Sequence[Session]:
+        """Give those of these devices."""
+        return self._select(tables.session.c.device_id.in_(device_ids)) if device_ids else []
+
+    def _select(self, *conditions: ColumnElement[bool]) -> list[Session]:
+        found = self._connection.execute(_SESSIONS.where(*conditions))
+        return [rows.session_from(row) for row in found]

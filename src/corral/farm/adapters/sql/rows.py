@@ -405,6 +405,7 @@ def session_from(row: AnyRow) -> Session:
         address=row.address,
         connected_at=row.connected_at,
         sent_bytes=row.sent_bytes,
+        read_at=row.read_at,
     )
 
 
@@ -418,4 +419,5 @@ def session_values(session: Session, place: int) -> Values:
         "address": session.address,
         "connected_at": session.connected_at,
         "sent_bytes": session.sent_bytes,
+        "read_at": session.read_at,
     }

@@ -282,4 +282,5 @@ session = Table(
     Column("address", Text, nullable=False),
     Column("connected_at", Instant, nullable=False),
     Column("sent_bytes", BigInteger, nullable=False),
+    Column("read_at", Instant),
 )

@@ -12,6 +12,7 @@ from corral.farm.adapters.sql import schema
 from corral.farm.adapters.sql.audit import SqlAudit
 from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
 from corral.farm.adapters.sql.device_caches import SqlDeviceCaches
+from corral.farm.adapters.sql.device_places import SqlPlaces
 from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
 from corral.farm.adapters.sql.failures import translated
@@ -43,6 +44,7 @@ class SqlRecords:
     version_changes: SqlVersionChanges
     device_caches: SqlDeviceCaches
     audit: SqlAudit
+    places: SqlPlaces
 
     @classmethod
     def on(cls, connection: Connection) -> SqlRecords:
@@ -61,6 +63,7 @@ class SqlRecords:
             version_changes=SqlVersionChanges(connection),
             device_caches=SqlDeviceCaches(connection),
             audit=SqlAudit(connection),
+            places=SqlPlaces(connection),
         )
 
 

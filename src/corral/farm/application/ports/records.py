@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from corral.farm.application.ports.audit import Audit
     from corral.farm.application.ports.collections import Collections
     from corral.farm.application.ports.device_caches import DeviceCaches
+    from corral.farm.application.ports.places import Places
     from corral.farm.application.ports.sites import Sites
     from corral.farm.application.ports.stores import Stores
     from corral.farm.application.ports.version_changes import VersionChanges
@@ -230,10 +231,6 @@ class Devices(Protocol):
         """Remember where the device was sent."""
         ...
 
-    def logged_in_since(self, server_id: ServerId, instant: datetime) -> int:
-        """Count the devices whose last login sent them to that server after that instant."""
-        ...
-
 
 class Sessions(Protocol):
     """Who streams what, as the servers last said."""
@@ -244,6 +241,14 @@ class Sessions(Protocol):
 
     def all(self) -> Sequence[Session]:
         """Give all of them, in the order of server names, then of their beginnings."""
+        ...
+
+    def of_server(self, server_id: ServerId) -> Sequence[Session]:
+        """Give those of one server, in the order of their beginnings."""
+        ...
+
+    def of_devices(self, device_ids: Collection[DeviceId]) -> Sequence[Session]:
+        """Give those of these devices, in the same order as all."""
         ...
 
 
@@ -313,6 +318,11 @@ class Records(Protocol):
     @property
     def audit(self) -> Audit:
         """The audit log."""
+        ...
+
+    @property
+    def places(self) -> Places:
+        """Where devices are."""
         ...
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corral.farm.domain.delivery.device import DeviceName, MacAddress
+    from corral.farm.domain.delivery.ranking import WhyNot
+    from corral.farm.domain.delivery.safety import Stranded
+    from corral.farm.domain.estate.server import ServerName
     from corral.farm.domain.image.image import ImageName
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import VersionName
@@ -190,3 +193,39 @@ class LoginAwaitsFarmError(TryAgainError):
             f"the farm's database is away, and the snapshot of {taken} has no answer for device"
             f" {device!r}; nothing was changed. Try again when the database is back"
         )
+
+
+class NoRoomForDeviceError(TryAgainError):
+    """A device that starts is sent only to a server whose limits and subnets let it in."""
+
+    code = "no-room-for-device"
+
+    def __init__(self, device: DeviceName, refused: Sequence[tuple[ServerName, WhyNot]]) -> None:
+        whys = "; ".join(f"{server} {why_not}" for server, why_not in refused)
+        super().__init__(
+            f"no server lets device {device!r} in: {whys}. Try again when others have started, or"
+            " raise a limit or change a subnet with 'corral server change'"
+        )
+
+
+class DrainUnsafeError(RefusedError):
+    """A server is drained only if its devices have a place, even after one more server is lost."""
+
+    code = "drain-unsafe"
+    _MOST_NAMED = 5
+
+    def __init__(self, server: ServerName, stranded: Sequence[Stranded]) -> None:
+        named = [self._sentence(one) for one in stranded[: self._MOST_NAMED]]
+        if len(stranded) > len(named):
+            named.append(f"and {len(stranded) - len(named)} more")
+        super().__init__(
+            f"server {server!r} cannot be drained: {'; '.join(named)}. Replicate versions to"
+            " further servers ('corral image replicate'), bring servers back, raise their limits,"
+            " or shut those devices down; 'corral farm check' tells which of it helps"
+        )
+        self.stranded = tuple(stranded)
+
+    @staticmethod
+    def _sentence(one: Stranded) -> str:
+        when = "" if one.lost is None else f" once {one.lost} is lost too"
+        return f"device {one.device.name} ({one.device.version}):{when} {one.lack}"

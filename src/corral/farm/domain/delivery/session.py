@@ -25,3 +25,5 @@ class Session:
     """The peer's address as the server sees it."""
     connected_at: datetime
     sent_bytes: int
+    read_at: datetime | None = None
+    """When the farm last saw it grow; unknown until it does."""

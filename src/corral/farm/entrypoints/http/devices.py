@@ -1,6 +1,8 @@
 """Devices log in."""
 
-from fastapi import APIRouter
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request
 
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import DeviceName, device_name
@@ -16,14 +18,26 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
     """Give the routes; with ``logins``, also those that the database is away for are answered."""
     router = APIRouter(prefix="/v1/devices", tags=["devices"])
 
-    def answer(name: DeviceName, key: Token, running: RootHash | None) -> LoginAnswer:
+    def answer(
+        name: DeviceName, key: Token, request: LoginRequest | None, address: str | None
+    ) -> LoginAnswer:
         device = application.recognise_device(name, key)
-        return in_wire(application.log_device_in(device, running))
+        running = None if request is None or request.running is None else RootHash(request.running)
+        return in_wire(
+            application.log_device_in(
+                device,
+                running,
+                address=address,
+                is_failing_over=request is not None and request.failing_over,
+            )
+        )
 
     @router.post(
         "/{name}/login", operation_id="log_device_in", dependencies=[open_to(OpenTo.DEVICES)]
     )
-    def login(name: str, key: Bearer, request: LoginRequest | None = None) -> LoginAnswer:
+    def login(
+        name: str, key: Bearer, http: Request, request: LoginRequest | None = None
+    ) -> LoginAnswer:
         """Log a device in with its key: what it streams, from which servers, with which ticket.
 
         A device that starts sends no body and gets the newest version of its image. One that runs
@@ -32,15 +46,22 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
         """
         device = device_name(name)
         running = None if request is None else request.running
-        root = None if running is None else RootHash(running)
+        address = None if http.client is None else _ip_address(http.client.host)
         if logins is None:
-            return answer(device, key, root)
+            return answer(device, key, request, address)
         if not logins.is_database_away:
             try:
                 with logins.watching():
-                    return answer(device, key, root)
+                    return answer(device, key, request, address)
             except DATABASE_AWAY:
                 pass
         return logins.answer_without_database(device, key, running)
 
     return router
+
+
+def _ip_address(host: str) -> str | None:
+    try:
+        return str(ip_address(host))
+    except ValueError:  # a unix socket, or a test's client
+        return None

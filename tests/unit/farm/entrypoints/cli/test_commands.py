@@ -201,7 +201,12 @@ def test_replicate_waits_until_the_server_says_complete(
 
 
 def test_drain_and_undrain(corral: CommandLine, with_images: FarmInMemory) -> None:
-    assert with_images is corral.farm
+    refused = corral("server", "drain", "s1", "--json")
+    assert refused.code == 1
+    assert json.loads(refused.err)["code"] == "drain-unsafe"
+    assert "pc1" in json.loads(refused.err)["message"]
+    for name in ("s2", "s3"):
+        with_images.replicate(with_images.version("debian/1"), with_images.add_server(name))
     assert corral("server", "drain", "s1", "--json").json["draining"]
     assert "online, draining" in corral("status").out
     assert not corral("server", "undrain", "s1", "--json").json["draining"]

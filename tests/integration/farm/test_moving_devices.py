@@ -1,0 +1,61 @@
+"""A server is drained, or relieved: what reads there goes on elsewhere."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.farm.estate import IMAGE, Estate, is_offered
+
+
+@pytest.fixture(scope="module")
+def roomy_estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    """A farm of its own, with three servers that hold the image: one may be drained."""
+    estate = Estate.at(tmp_path_factory.mktemp("roomy"))
+    try:
+        estate.build()
+        estate.add_server("s3")
+        estate.start_stream("s3")
+        estate.corral.ask("image", "replicate", f"{IMAGE}/1", "--to", "s3", "--wait")
+        yield estate
+    finally:
+        estate.end()
+
+
+@pytest.fixture
+def estate(roomy_estate: Estate) -> Iterator[Estate]:
+    roomy_estate.bring_up()
+    yield roomy_estate
+    roomy_estate.end_clients()
+
+
+def test_a_client_leaves_a_server_that_drains(estate: Estate) -> None:
+    client = estate.start_client("pc1-drain")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    leaving = client.current_server()
+    assert leaving is not None
+    estate.corral.ask("server", "drain", leaving)
+    staying = {"s1", "s2", "s3"} - {leaving}
+    assert {one["name"] for one in estate.login()["servers"]} == staying
+    estate.wait_for(lambda: client.current_server() in staying, "the client did not move")
+    estate.wait_for(lambda: estate.session_counts()[leaving] == 0, "a session stayed")
+    reader.go_on_for(1)
+    # Until it is undrained, it lets nobody in, whatever ticket he has.
+    assert not is_offered(estate.servers[leaving], estate.login())
+    assert all(is_offered(estate.servers[name], estate.login()) for name in staying)
+
+
+def test_a_drain_that_would_leave_a_device_to_one_server_is_refused(estate: Estate) -> None:
+    client = estate.start_client("pc1-proof")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    serving = client.current_server()
+    assert serving is not None
+    estate.wait_for(lambda: estate.session_counts()[serving] > 0, "its session was not reported")
+    lost = min({"s1", "s2", "s3"} - {serving})
+    estate.kill(lost)
+    estate.wait_for(lambda: estate.states()[lost] == "unknown", f"{lost} is not missed")
+    refusal = estate.corral.refusal("server", "drain", serving)
+    assert refusal.code == "drain-unsafe"
+    assert "device pc1 (golden/1)" in refusal.message
+    reader.go_on_for(1)
