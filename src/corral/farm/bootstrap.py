@@ -25,6 +25,7 @@ from corral.farm.application.add_site import AddSite
 from corral.farm.application.add_store import AddStore
 from corral.farm.application.assign_device import AssignDevice
 from corral.farm.application.auditing import AuditingTransactions
+from corral.farm.application.cancel_task import CancelTask
 from corral.farm.application.change_collection import ChangeCollection
 from corral.farm.application.change_device import ChangeDevice
 from corral.farm.application.change_image import ChangeImage
@@ -35,8 +36,10 @@ from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.create_farm import CreateFarm
 from corral.farm.application.delete_version import DeleteVersion
 from corral.farm.application.describe_version import DescribeVersion
+from corral.farm.application.dispatch_tasks import DispatchTasks
 from corral.farm.application.drain_server import DrainServer
 from corral.farm.application.export_version import ExportVersion
+from corral.farm.application.forget_worker import ForgetWorker
 from corral.farm.application.heal_store import HealStore
 from corral.farm.application.import_devices import ImportDevices
 from corral.farm.application.import_image import ImportImage
@@ -51,7 +54,9 @@ from corral.farm.application.list_images import (
 from corral.farm.application.list_servers import ListServers, ShowServer
 from corral.farm.application.list_sites import ListSites, ShowSite
 from corral.farm.application.list_stores import ListStores, ShowStore
+from corral.farm.application.list_tasks import ListTasks, ShowTask
 from corral.farm.application.log_device_in import LogDeviceIn
+from corral.farm.application.pause_task import PauseTask
 from corral.farm.application.pin_version import PinVersion, UnpinImage
 from corral.farm.application.promote_version import PromoteVersion
 from corral.farm.application.recognise_device import RecogniseDevice
@@ -63,16 +68,28 @@ from corral.farm.application.remove_device import RemoveDevice
 from corral.farm.application.remove_site import RemoveSite
 from corral.farm.application.remove_store import RemoveStore
 from corral.farm.application.replicate_version import ReplicateVersion
+from corral.farm.application.resume_task import ResumeTask
 from corral.farm.application.retire_version import RetireVersion
+from corral.farm.application.retry_task import RetryTask
 from corral.farm.application.revert_version import RevertVersion
+from corral.farm.application.run_task import RunTask
+from corral.farm.application.schedule_tasks import (
+    AddSchedule,
+    BeginScheduled,
+    CancelScheduledRun,
+    ListSchedules,
+    RemoveSchedule,
+)
 from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
+from corral.farm.application.start_task import BeginTask, StartTask
 from corral.farm.application.take_login_snapshot import TakeLoginSnapshot
 from corral.farm.application.take_server_report import TakeServerReport
 from corral.farm.application.undrain_server import UndrainServer
 from corral.farm.application.verify_store import VerifyStore
 from corral.farm.application.verify_version import VerifyVersion
+from corral.farm.application.work_on_task import ClaimTask, EndTask, KeepTask
 from corral.farm.domain.access.actor import THE_FARM
 from corral.farm.domain.estate.errors import (
     FarmDatabaseError,
@@ -81,9 +98,14 @@ from corral.farm.domain.estate.errors import (
     FarmUnknownError,
     ProgramMissingError,
 )
+from corral.farm.domain.task.limits import Limits
 from corral.farm.settings import FarmSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from corral.farm.adapters.durable_tasks.engine import DurableTaskEngine
     from corral.farm.application.ports.chunk_stores import ChunkStores
     from corral.farm.application.ports.disk_files import DiskFiles
     from corral.farm.application.ports.farm_key import FarmKey, SignatureCheck
@@ -92,6 +114,9 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
     from corral.farm.domain.access.actor import Actor
+    from corral.farm.domain.estate.server import ServerName
+    from corral.farm.domain.task.number import TaskNumber
+    from corral.farm.domain.task.schedule import ScheduleName
 
 
 class Ports(Protocol):
@@ -194,6 +219,7 @@ class Application:
 
     def __init__(self, ports: Ports, actor: Actor = THE_FARM) -> None:
         self._given = ports
+        self._actor = actor
         # It has every port, most of them by delegation, which is out of the checker's sight.
         self._ports = cast("Ports", _ActingPorts(ports, actor))
         self._by = str(actor)
@@ -466,6 +492,82 @@ class Application:
     def remove_device(self) -> RemoveDevice:  # noqa: D102
         return RemoveDevice(self._ports.transactions, self._ports.clock)
 
+    @cached_property
+    def start_task(self) -> StartTask:  # noqa: D102
+        return StartTask(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def begin_task(self) -> BeginTask:  # noqa: D102
+        return BeginTask(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def claim_task(self) -> ClaimTask:  # noqa: D102
+        return ClaimTask(self._ports.transactions, self._ports.clock, Limits())
+
+    @cached_property
+    def keep_task(self) -> KeepTask:  # noqa: D102
+        return KeepTask(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def end_task(self) -> EndTask:  # noqa: D102
+        return EndTask(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def dispatch_tasks(self) -> DispatchTasks:  # noqa: D102
+        return DispatchTasks(self._ports.transactions, self._ports.clock, Limits())
+
+    @cached_property
+    def list_tasks(self) -> ListTasks:  # noqa: D102
+        return ListTasks(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def show_task(self) -> ShowTask:  # noqa: D102
+        return ShowTask(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def cancel_task(self) -> CancelTask:  # noqa: D102
+        return CancelTask(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def pause_task(self) -> PauseTask:  # noqa: D102
+        return PauseTask(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def resume_task(self) -> ResumeTask:  # noqa: D102
+        return ResumeTask(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def retry_task(self) -> RetryTask:  # noqa: D102
+        return RetryTask(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def run_task(self) -> RunTask:  # noqa: D102
+        return RunTask(self)
+
+    @cached_property
+    def add_schedule(self) -> AddSchedule:  # noqa: D102
+        return AddSchedule(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def list_schedules(self) -> ListSchedules:  # noqa: D102
+        return ListSchedules(self._ports.transactions)
+
+    @cached_property
+    def remove_schedule(self) -> RemoveSchedule:  # noqa: D102
+        return RemoveSchedule(self._ports.transactions)
+
+    @cached_property
+    def cancel_scheduled_run(self) -> CancelScheduledRun:  # noqa: D102
+        return CancelScheduledRun(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def begin_scheduled(self) -> BeginScheduled:  # noqa: D102
+        return BeginScheduled(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def forget_worker(self) -> ForgetWorker:  # noqa: D102
+        return ForgetWorker(self._ports.transactions)
+
 
 def new_farm(settings: FarmSettings) -> Application:
     """Make the folder for a farm that ``create_farm`` is going to make.
@@ -500,6 +602,32 @@ def open_farm(settings: FarmSettings) -> Application:
     ports = FolderPorts(settings)
     ports.transactions.set_up()
     return Application(ports, folder_actor())
+
+
+def durable_engine(
+    settings: FarmSettings,
+    *,
+    worker: str,
+    servers: Sequence[ServerName] | None,
+    run: Callable[[TaskNumber, int], None],
+    fire: Callable[[ScheduleName, datetime], None],
+) -> DurableTaskEngine:
+    """Give the engine that starts tasks in this process; its queues lie beside the records."""
+    from corral.farm.adapters.durable_tasks.engine import DurableTaskEngine  # noqa: PLC0415 - dear
+
+    if settings.tasks_file is not None:
+        return DurableTaskEngine(
+            worker=worker, servers=servers, run=run, fire=fire, file=settings.tasks_file
+        )
+    from corral.farm.adapters.sql.postgresql import open_plainly  # noqa: PLC0415 - dear
+
+    return DurableTaskEngine(
+        worker=worker,
+        servers=servers,
+        run=run,
+        fire=fire,
+        database=open_plainly(settings.database_url),
+    )
 
 
 def _look_for_another_farm(settings: FarmSettings) -> None:

@@ -53,6 +53,12 @@ class FarmSettings:
         return Path(self.database_url.removeprefix(_EMBEDDED)) if is_embedded else None
 
     @property
+    def tasks_file(self) -> Path | None:
+        """The queues of tasks beside an embedded database; none where the database has them."""
+        file = self.database_file
+        return None if file is None else file.with_name(f"{file.stem}-tasks.db")
+
+    @property
     def settings_file(self) -> Path:
         """What must be known before the database can be opened."""
         return self.folder / "farm.json"

@@ -90,6 +90,14 @@ _BY_BEGINNING: Final[Mapping[str, Effect]] = MappingProxyType(
 _OF_NOUN: Final[Mapping[tuple[str, str], Effect]] = MappingProxyType(
     {
         ("sessions", "replace"): Effect.OBSERVES,
+        ("tasks", "keep"): Effect.OBSERVES,
+        ("tasks", "next_number"): Effect.READS,
+        ("tasks", "active"): Effect.READS,
+        ("tasks", "ended"): Effect.READS,
+        ("tasks", "log"): Effect.READS,
+        ("schedules", "keep"): Effect.OBSERVES,
+        ("workers", "put"): Effect.OBSERVES,
+        ("workers", "remove"): Effect.OBSERVES,
         ("device_caches", "set_used"): Effect.OBSERVES,
         ("places", "put"): Effect.OBSERVES,
         ("places", "remove"): Effect.OBSERVES,

@@ -24,6 +24,7 @@ from corral.farm.domain.image.version import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -57,6 +58,8 @@ class ImportRequest:
     """Refuse an image that exists."""
     even_if_unchanged: bool = False
     """Publish although the newest version has the same content."""
+    also: Callable[[Records, Version], None] | None = None
+    """Called in the transaction that publishes; what it raises undoes that."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ class ImportImage:
                 VersionChange(image.id, version.number, now, self._by, PUBLISH)
             )
             note_releases(records, (version,), now)
+            if request.also is not None:
+                request.also(records, version)
             return records.versions.get(version.name)
 
     def _note_replica(self, server: Server, disk: ImportedDisk) -> None:

@@ -14,6 +14,7 @@ from corral.farm.adapters.memory.device_places import MemoryPlaces
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
 from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
 from corral.farm.adapters.memory.state import State
+from corral.farm.adapters.memory.tasks import MemorySchedules, MemoryTasks, MemoryWorkers
 from corral.farm.adapters.memory.version_changes import MemoryVersionChanges
 from corral.farm.domain.estate.errors import (
     FarmExistsError,
@@ -142,6 +143,9 @@ class MemoryRecords:
     device_caches: MemoryDeviceCaches
     audit: MemoryAudit
     places: MemoryPlaces
+    tasks: MemoryTasks
+    schedules: MemorySchedules
+    workers: MemoryWorkers
 
     @classmethod
     def on(cls, state: State) -> MemoryRecords:
@@ -161,6 +165,9 @@ class MemoryRecords:
             device_caches=MemoryDeviceCaches(state),
             audit=MemoryAudit(state),
             places=MemoryPlaces(state),
+            tasks=MemoryTasks(state),
+            schedules=MemorySchedules(state),
+            workers=MemoryWorkers(state),
         )
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version, VersionName
     from corral.farm.domain.image.write_cache import DeviceCache
+    from corral.farm.domain.task.number import TaskNumber
+    from corral.farm.domain.task.schedule import Schedule, ScheduleName
+    from corral.farm.domain.task.task import LogLine, Task
+    from corral.farm.domain.task.worker import Worker
 
     ReplicaKey: TypeAlias = tuple[ServerId, RootHash]
 
@@ -49,6 +53,10 @@ class State:
     device_caches: dict[DeviceId, DeviceCache] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)
     places: dict[DeviceId, Place] = field(default_factory=dict)
+    tasks: dict[TaskNumber, Task] = field(default_factory=dict)
+    task_logs: dict[TaskNumber, tuple[LogLine, ...]] = field(default_factory=dict)
+    schedules: dict[ScheduleName, Schedule] = field(default_factory=dict)
+    workers: dict[str, Worker] = field(default_factory=dict)
 
     def copy(self) -> State:
         """Give a state that can be changed without changing this one."""
@@ -67,4 +75,8 @@ class State:
             device_caches=dict(self.device_caches),
             audit=list(self.audit),
             places=dict(self.places),
+            tasks=dict(self.tasks),
+            task_logs=dict(self.task_logs),
+            schedules=dict(self.schedules),
+            workers=dict(self.workers),
         )

@@ -86,6 +86,17 @@ def open_postgresql(url: str) -> Engine:
     return engine
 
 
+def open_plainly(url: str) -> Engine:
+    """Open the same database for a library that begins its transactions in its own way."""
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=Connector(url),
+        pool_pre_ping=True,
+        pool_size=_KEPT_CONNECTIONS,
+        max_overflow=_MORE_CONNECTIONS,
+    )
+
+
 class Connector:
     """Makes connections, and tries again for some seconds where nobody answers."""
 

@@ -19,6 +19,7 @@ from corral.farm.adapters.sql.failures import translated
 from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
 from corral.farm.adapters.sql.options import WRITING
 from corral.farm.adapters.sql.places import SqlCollections, SqlSites, SqlStores
+from corral.farm.adapters.sql.tasks import SqlSchedules, SqlTasks, SqlWorkers
 from corral.farm.adapters.sql.version_changes import SqlVersionChanges
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class SqlRecords:
     device_caches: SqlDeviceCaches
     audit: SqlAudit
     places: SqlPlaces
+    tasks: SqlTasks
+    schedules: SqlSchedules
+    workers: SqlWorkers
 
     @classmethod
     def on(cls, connection: Connection) -> SqlRecords:
@@ -64,6 +68,9 @@ class SqlRecords:
             device_caches=SqlDeviceCaches(connection),
             audit=SqlAudit(connection),
             places=SqlPlaces(connection),
+            tasks=SqlTasks(connection),
+            schedules=SqlSchedules(connection),
+            workers=SqlWorkers(connection),
         )
 
 

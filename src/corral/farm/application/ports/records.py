@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.places import Places
     from corral.farm.application.ports.sites import Sites
     from corral.farm.application.ports.stores import Stores
+    from corral.farm.application.ports.tasks import Schedules, Tasks, Workers
     from corral.farm.application.ports.version_changes import VersionChanges
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
@@ -323,6 +324,21 @@ class Records(Protocol):
     @property
     def places(self) -> Places:
         """Where devices are."""
+        ...
+
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks."""
+        ...
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules."""
+        ...
+
+    @property
+    def workers(self) -> Workers:
+        """The workers."""
         ...
 
 

@@ -1,0 +1,367 @@
+"""The kinds of tasks: for each, the verb that it runs and how its arguments are read.
+
+A verb that takes long becomes a kind here, in one place: a member of ``TaskKind``, its limit in
+``Limits``, the verb in ``Verbs``, and a row in ``KINDS``. Verbs know nothing of tasks; they take a
+``Progress``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from corral.farm.application.import_image import ImportRequest
+from corral.farm.application.ports.disk_files import DiskFormat
+from corral.farm.application.progress import Amounts
+from corral.farm.domain.estate.errors import NoServerError
+from corral.farm.domain.estate.server import ServerName, server_name
+from corral.farm.domain.image.errors import (
+    ReplicaStuckError,
+    VersionDamagedError,
+    WorkCancelledError,
+)
+from corral.farm.domain.image.image import image_name
+from corral.farm.domain.image.replica import ReplicaState
+from corral.farm.domain.image.version import VersionName
+from corral.farm.domain.task.errors import (
+    StoreFoundDamagedError,
+    TaskArgumentsInvalidError,
+    TaskKindUnknownError,
+)
+from corral.farm.domain.task.task import TaskKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from corral.farm.application.heal_store import HealStore
+    from corral.farm.application.import_image import ImportImage
+    from corral.farm.application.list_images import ReplicaView, ShowVersion
+    from corral.farm.application.ports.records import Records
+    from corral.farm.application.progress import Progress
+    from corral.farm.application.replicate_version import ReplicateVersion
+    from corral.farm.application.verify_store import VerifyStore
+    from corral.farm.application.verify_version import VerifyVersion
+    from corral.farm.domain.image.version import Version
+    from corral.farm.domain.task.task import Argument, Task
+
+
+class Verbs(Protocol):
+    """The verbs that tasks run."""
+
+    @property
+    def import_image(self) -> ImportImage: ...  # noqa: D102 - each verb's own docstring says it
+    @property
+    def replicate_version(self) -> ReplicateVersion: ...  # noqa: D102
+    @property
+    def show_version(self) -> ShowVersion: ...  # noqa: D102
+    @property
+    def verify_version(self) -> VerifyVersion: ...  # noqa: D102
+    @property
+    def verify_store(self) -> VerifyStore: ...  # noqa: D102
+    @property
+    def heal_store(self) -> HealStore: ...  # noqa: D102
+
+
+class Surroundings(Protocol):
+    """What whoever runs a task lends to its kind."""
+
+    @property
+    def progress(self) -> Progress:
+        """Where to show how far it is, and to hear that it should stop."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, less if the task should stop."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Add a line to the task's log."""
+        ...
+
+    def made(self, records: Records, result: str) -> None:
+        """Keep what the task made in the transaction that made it, so that it is made once.
+
+        Raises ``TaskLostError``, and so undoes that transaction, if the task is another's by now.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a task's arguments come to."""
+
+    object: str
+    server: ServerName | None = None
+    """Whose store it needs to reach."""
+
+
+@dataclass(frozen=True)
+class KindRules:
+    """Everything that is particular to a kind."""
+
+    takes: tuple[str, ...]
+    """The names of its arguments, those that it must have first."""
+    must_have: int
+    read: Callable[[Arguments, Records], Subject]
+    run: Callable[[Verbs, Task, Surroundings], str]
+    """Do it, and say in a line what it came to."""
+    cancel_leaves: str
+    """What is left when it is cancelled half way."""
+
+
+class Arguments:
+    """The arguments of one task, read with the types that a kind wants."""
+
+    def __init__(self, kind: TaskKind, given: Mapping[str, Argument], takes: Sequence[str]) -> None:
+        self._kind = kind
+        self._given = given
+        self._takes = takes
+
+    def text(self, name: str, default: str = "") -> str:
+        """Give a text."""
+        value = self._given.get(name, default)
+        if not isinstance(value, str):
+            raise self._wrong(name, "a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Give a yes or no."""
+        value = self._given.get(name, False)
+        if not isinstance(value, bool):
+            raise self._wrong(name, "true or false")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Give several texts; one alone may stand for itself."""
+        value = self._given.get(name, ())
+        if isinstance(value, str):
+            return (value,)
+        if not isinstance(value, tuple):
+            raise self._wrong(name, "a list of texts")
+        return value
+
+    def file(self, name: str) -> Path:
+        """Give an absolute path: a worker stands in no folder that anybody knows."""
+        path = Path(self.text(name))
+        if not path.is_absolute():
+            raise self._wrong(name, "an absolute path")
+        return path
+
+    def disk_format(self, name: str) -> DiskFormat | None:
+        """Give a disk format, if one is named."""
+        text = self.text(name)
+        try:
+            return DiskFormat(text) if text else None
+        except ValueError:
+            raise self._wrong(name, f"one of {', '.join(DiskFormat)}") from None
+
+    def server(self, name: str = "server") -> ServerName | None:
+        """Give a server, if one is named."""
+        text = self.text(name)
+        return server_name(text) if text else None
+
+    def _wrong(self, name: str, wanted: str) -> TaskArgumentsInvalidError:
+        return TaskArgumentsInvalidError(self._kind, f"{name!r} must be {wanted}", self._takes)
+
+
+def kind_named(text: str) -> TaskKind:
+    """Read the name of a kind."""
+    try:
+        return TaskKind(text)
+    except ValueError:
+        raise TaskKindUnknownError(text, TaskKind) from None
+
+
+def arguments_of(kind: TaskKind, given: Mapping[str, Argument]) -> Arguments:
+    """Check the names of a task's arguments."""
+    rules = KINDS[kind]
+    for name in given:
+        if name not in rules.takes:
+            reason = f"it takes no {name!r}"
+            raise TaskArgumentsInvalidError(kind, reason, rules.takes)
+    for name in rules.takes[: rules.must_have]:
+        if not given.get(name):
+            reason = f"{name!r} is missing"
+            raise TaskArgumentsInvalidError(kind, reason, rules.takes)
+    return Arguments(kind, given, rules.takes)
+
+
+def subject_of(kind: TaskKind, given: Mapping[str, Argument], records: Records) -> Subject:
+    """Check a task's arguments, and say what it is about and where it must run."""
+    return KINDS[kind].read(arguments_of(kind, given), records)
+
+
+def _read_import(arguments: Arguments, records: Records) -> Subject:
+    arguments.file("path")
+    arguments.disk_format("format")
+    arguments.flag("new")
+    arguments.flag("even_if_unchanged")
+    arguments.text("description")
+    wanted = arguments.server()
+    if wanted is not None:
+        server = records.servers.get(wanted)
+    else:
+        servers = records.servers.all()
+        if not servers:
+            raise NoServerError
+        server = min(servers, key=lambda one: (one.added_at, one.name))
+    return Subject(image_name(arguments.text("image")), server.name)
+
+
+def _run_import(verbs: Verbs, task: Task, around: Surroundings) -> str:
+    arguments = arguments_of(task.request.kind, task.request.arguments)
+
+    def note(records: Records, version: Version) -> None:
+        around.made(records, f"published {version.name}")
+
+    outcome = verbs.import_image(
+        ImportRequest(
+            image=image_name(arguments.text("image")),
+            path=arguments.file("path"),
+            format=arguments.disk_format("format"),
+            server=task.request.server,
+            description=arguments.text("description"),
+            must_be_new=arguments.flag("new"),
+            even_if_unchanged=arguments.flag("even_if_unchanged"),
+            also=note,
+        ),
+        around.progress,
+    )
+    done = "published" if outcome.is_published else "unchanged, nothing was published: it is"
+    return f"{done} {outcome.version.name}"
+
+
+def _read_replicate(arguments: Arguments, records: Records) -> Subject:
+    name = VersionName.parse(arguments.text("version"))
+    records.versions.get(name)
+    for server in arguments.texts("to"):
+        records.servers.get(server_name(server))
+    return Subject(str(name))
+
+
+class _Fetched:
+    """What servers have of a version, as they last said."""
+
+    def __init__(self) -> None:
+        self.replicas: Sequence[ReplicaView] = ()
+
+    def amounts(self) -> Amounts:
+        return Amounts(
+            total_bytes=sum(one.replica.total_bytes for one in self.replicas),
+            done_bytes=sum(one.replica.done_bytes for one in self.replicas),
+            new_bytes=sum(one.replica.fetched_bytes for one in self.replicas),
+        )
+
+    def cancel(self) -> None:
+        """Nothing works here: whoever watches looks at the progress."""
+
+
+def _run_replicate(verbs: Verbs, task: Task, around: Surroundings) -> str:
+    """Say what should be, and watch the servers until it is."""
+    arguments = arguments_of(task.request.kind, task.request.arguments)
+    name = VersionName.parse(arguments.text("version"))
+    servers = [server_name(one) for one in arguments.texts("to")]
+    verbs.replicate_version(name, servers)
+    fetched = _Fetched()
+    around.progress.watch(fetched)
+    while True:
+        if around.progress.is_cancelled:
+            what = f"watching the replication of {name}"
+            raise WorkCancelledError(what)
+        replicas = verbs.show_version(name).replicas
+        fetched.replicas = [one for one in replicas if one.server.name in servers]
+        for one in fetched.replicas:
+            if one.replica.state is ReplicaState.STUCK:
+                raise ReplicaStuckError(str(name), one.server.name, one.replica.problem)
+        if all(one.replica.is_complete for one in fetched.replicas):
+            return f"{', '.join(servers)} hold {name}"
+        around.wait(1)
+
+
+def _read_verify(arguments: Arguments, records: Records) -> Subject:
+    server = records.servers.get(server_name(arguments.text("server")))
+    version = arguments.text("version")
+    if not version:
+        return Subject(server.name, server.name)
+    return Subject(str(VersionName.parse(version)), server.name)
+
+
+def _run_verify(verbs: Verbs, task: Task, around: Surroundings) -> str:
+    arguments = arguments_of(task.request.kind, task.request.arguments)
+    server = server_name(arguments.text("server"))
+    version = arguments.text("version")
+    if version:
+        name = VersionName.parse(version)
+        if not verbs.verify_version(name, server, around.progress).is_sound:
+            raise VersionDamagedError(version, server)
+        return f"{version} is sound on {server}"
+    found = verbs.verify_store(server, around.progress).found
+    if not found.is_sound:
+        raise StoreFoundDamagedError(server, found.damaged_chunks, found.checked_chunks)
+    return f"{found.checked_chunks} chunks of {server} are sound"
+
+
+def _read_heal(arguments: Arguments, records: Records) -> Subject:
+    server = records.servers.get(server_name(arguments.text("server")))
+    return Subject(server.name, server.name)
+
+
+def _run_heal(verbs: Verbs, task: Task, around: Surroundings) -> str:
+    arguments = arguments_of(task.request.kind, task.request.arguments)
+    server = server_name(arguments.text("server"))
+    healing = verbs.heal_store(server, around.progress).healing
+    if not healing.is_sound:
+        left = healing.damaged_chunks - healing.healed_chunks
+        raise StoreFoundDamagedError(server, left, healing.damaged_chunks)
+    return f"healed {healing.healed_chunks} chunks of {server}"
+
+
+KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
+    {
+        TaskKind.IMPORT: KindRules(
+            takes=(
+                "image",
+                "path",
+                "format",
+                "server",
+                "description",
+                "new",
+                "even_if_unchanged",
+            ),
+            must_have=2,
+            read=_read_import,
+            run=_run_import,
+            cancel_leaves="no version was published; chunks that got in are used again by the next"
+            " import, or collected",
+        ),
+        TaskKind.REPLICATE: KindRules(
+            takes=("version", "to"),
+            must_have=2,
+            read=_read_replicate,
+            run=_run_replicate,
+            cancel_leaves="only the watching ends: the servers should still hold the version, and"
+            " fetch it by themselves",
+        ),
+        TaskKind.VERIFY: KindRules(
+            takes=("server", "version"),
+            must_have=1,
+            read=_read_verify,
+            run=_run_verify,
+            cancel_leaves="what was read is forgotten, and nothing was changed",
+        ),
+        TaskKind.HEAL: KindRules(
+            takes=("server",),
+            must_have=1,
+            read=_read_heal,
+            run=_run_heal,
+            cancel_leaves="chunks that were healed stay so; the others are as they were",
+        ),
+    }
+)
+
+
+def without_defaults(arguments: Mapping[str, Argument]) -> Mapping[str, Argument]:
+    """Leave out what says nothing, so that a task shows what was asked for."""
+    return MappingProxyType({name: value for name, value in arguments.items() if value})
