@@ -7,6 +7,7 @@ mod chunk;
 mod difference;
 mod entry;
 mod name;
+mod overlay;
 mod pack;
 mod page;
 mod root;
@@ -18,6 +19,11 @@ pub use entry::{
     MAXIMUM_ENTRY_BYTES, encode_missing,
 };
 pub use name::{ChunkName, HASH_BYTES, ParseHashError, RootHash};
+pub use overlay::{
+    BLOCK_BYTES, BlockState, DecodeHeadError, DecodeSlotError, LEAF_BLOCKS, LEAF_STATE_BYTES,
+    LIVE_STATES_OFFSET, LeafStates, OVERLAY_FORMAT, OVERLAY_HEAD_BYTES, OverlayHead, SLOT_BYTES,
+    Slot, choose_slot, live_header,
+};
 pub use pack::{
     DecodePackError, MAXIMUM_PACK_BYTES, MAXIMUM_PACK_ENTRIES, PACK_FORMAT, PACK_HEADER_BYTES,
     PACK_RECORD_BYTES, PACK_TRAILER_BYTES, PackIndex, PackRecord, PackTrailer, check_pack_header,
