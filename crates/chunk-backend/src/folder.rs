@@ -47,6 +47,11 @@ impl Folder {
         self.path.join("incoming")
     }
 
+    /// Made with the first overlay.
+    pub(crate) fn overlays(&self) -> PathBuf {
+        self.path.join("overlays")
+    }
+
     /// Take the lock `name`, waiting for whoever has it. It is released with the file, so a killed process holds none.
     pub(crate) fn lock(&self, name: &str) -> Result<File, IoFailure> {
         let path = self.path.join("locks").join(name);

@@ -12,6 +12,7 @@ mod heal;
 mod http_peers;
 mod import;
 mod manifest;
+mod overlay;
 mod pack_writer;
 mod progress;
 mod ready;
@@ -23,16 +24,18 @@ mod verify;
 
 pub use disk::{DiskSource, NbdDisk, RawFile};
 pub use error::{
-    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError,
-    PeerFailure, ReadError, ReplicateError, VerifyError,
+    CreateError, CreateOverlayError, FetchError, FolderError, HealError, ImportError, IoFailure,
+    NoSpace, OpenError, OpenOverlayError, PeerFailure, ReadError, ReplicateError, VerifyError,
+    WriteError,
 };
 pub use heal::HealReport;
 pub use http_peers::{HttpPeer, HttpPeers};
 pub use import::Imported;
 pub use manifest::{Difference, Manifest};
+pub use overlay::{Overlay, OverlayUsage, Zeroing};
 pub use progress::{Progress, ProgressValues};
 pub use replicate::Replicated;
 pub use served::{Extent, ServedCounters, ServedVersion};
 pub use source::{ChunkSource, MAXIMUM_BATCH_NAMES, NoPeers};
-pub use store::{FarmId, STORE_FORMAT, Store, StoreId};
+pub use store::{FarmId, OverlayId, STORE_FORMAT, Store, StoreId};
 pub use verify::{DamagedFlat, DamagedPack, VerifyReport};

@@ -36,6 +36,11 @@ macro_rules! id_type {
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
+
+            /// Its bytes.
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
         }
 
         impl fmt::Display for $name {
@@ -62,6 +67,11 @@ id_type! {
 id_type! {
     /// Which store a folder is, wherever it is mounted.
     StoreId
+}
+
+id_type! {
+    /// Which overlay of a store.
+    OverlayId
 }
 
 /// `store.json`.

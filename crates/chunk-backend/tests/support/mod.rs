@@ -112,6 +112,12 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Give a file other content.
+pub fn replace(path: &Path, bytes: &[u8]) {
+    let file = File::create(path).unwrap();
+    file.write_all_at(bytes, 0).unwrap();
+}
+
 pub fn flip(path: &Path, offset: u64) {
     let file = OpenOptions::new()
         .read(true)

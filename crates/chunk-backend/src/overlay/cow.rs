@@ -1,0 +1,612 @@
+//! Copy on write: what was written is in the overlay, everything else in what lies below.
+//!
+//! Three rules make it safe, whatever happens when:
+//!
+//! 1. A block is said to be in the overlay only after its bytes are there. In memory, for readers; in the file of live states,
+//!    for who opens the overlay after a kill; in the map's slots after a sync of the data, for who opens it after a loss of power.
+//! 2. What is said in the slots stays true: a block that is in the overlay is overwritten in its place or becomes zeros.
+//! 3. What could fail for lack of space is done before anything is changed.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use chunk_store::{
+    BLOCK_BYTES, BlockState, LEAF_BLOCKS, LEAF_STATE_BYTES, LIVE_STATES_OFFSET, SLOT_BYTES, Slot,
+    choose_slot,
+};
+
+use super::blocks::{Blocks, Changed, leaf_count};
+use super::medium::Medium;
+use super::ranges::Ranges;
+use crate::{IoFailure, OpenOverlayError, ReadError, WriteError};
+
+const BLOCK: usize = 4_096;
+const SLOTS_BYTES: u64 = 2 * SLOT_BYTES as u64;
+/// Zeros that have to be written are written in pieces of this many bytes.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// What lies below.
+pub(super) trait Below: Send + Sync {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ReadError>;
+}
+
+/// The file in which states outlive a kill.
+#[derive(Debug)]
+pub(super) enum Live<M> {
+    /// A process that was killed, or ended, since the system started has left its states in it.
+    Current(M),
+    /// It has no states yet; once it has, it begins with these bytes.
+    Empty(M, [u8; 48]),
+}
+
+/// The files of an overlay.
+#[derive(Debug)]
+pub(super) struct Files<M> {
+    pub(super) data: M,
+    pub(super) map: M,
+    /// Without it every change of a state is made safe at once.
+    pub(super) live: Option<Live<M>>,
+}
+
+/// An overlay that is not concerned with where its files come from.
+#[derive(Debug)]
+pub(super) struct Cow<B, M> {
+    id: [u8; 16],
+    size: u64,
+    limit: AtomicU64,
+    path: PathBuf,
+    below: B,
+    data: M,
+    map: M,
+    live: Option<M>,
+    blocks: Blocks,
+    ranges: Ranges,
+    allocated_blocks: AtomicU64,
+    is_full: AtomicBool,
+    is_unsynced: AtomicBool,
+    sequences: Box<[AtomicU64]>,
+    begun_flushes: AtomicU64,
+    /// The number of the last flush that succeeded; held while one is under way.
+    flushing: Mutex<u64>,
+    failed: OnceLock<IoFailure>,
+}
+
+/// What an overlay is made of, to open it.
+#[derive(Debug)]
+pub(super) struct Parts<B, M> {
+    pub(super) id: [u8; 16],
+    pub(super) size: u64,
+    pub(super) limit: u64,
+    pub(super) path: PathBuf,
+    pub(super) below: B,
+    pub(super) files: Files<M>,
+}
+
+impl<B: Below, M: Medium> Cow<B, M> {
+    /// Take up an overlay as its files have it.
+    pub(super) fn open(parts: Parts<B, M>) -> Result<Self, OpenOverlayError> {
+        let block_count = parts.size.div_ceil(BLOCK_BYTES);
+        let leaves = leaf_count(block_count);
+        let mut cow = Self {
+            id: parts.id,
+            size: parts.size,
+            limit: AtomicU64::new(parts.limit),
+            path: parts.path,
+            below: parts.below,
+            data: parts.files.data,
+            map: parts.files.map,
+            live: None,
+            blocks: Blocks::new(block_count),
+            ranges: Ranges::default(),
+            allocated_blocks: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
+            // A process that was killed may have left pages that no disk has yet.
+            is_unsynced: AtomicBool::new(true),
+            sequences: (0..leaves).map(|_| AtomicU64::new(0)).collect(),
+            begun_flushes: AtomicU64::new(0),
+            flushing: Mutex::new(0),
+            failed: OnceLock::new(),
+        };
+        cow.load_map(leaves)?;
+        cow.live = match parts.files.live {
+            Some(Live::Current(live)) => {
+                cow.load_live(&live, leaves)?;
+                Some(live)
+            }
+            Some(Live::Empty(live, header)) => {
+                cow.fill_live(&live, leaves, header).ok().map(|()| live)
+            }
+            None => None,
+        };
+        cow.give_back_leftovers(block_count);
+        let allocated = cow.blocks.count(0..block_count, BlockState::Data);
+        cow.allocated_blocks.store(allocated, Ordering::Relaxed);
+        Ok(cow)
+    }
+
+    fn load_map(&self, leaves: u64) -> Result<(), OpenOverlayError> {
+        let failure = |error| self.failure("read", "map", error);
+        let mut next = 0;
+        while let Some((offset, length)) = self
+            .map
+            .next_data(leaves * SLOTS_BYTES, next * SLOTS_BYTES)
+            .map_err(failure)?
+        {
+            let last = (offset + length).div_ceil(SLOTS_BYTES).min(leaves);
+            for leaf in next.max(offset / SLOTS_BYTES)..last {
+                let mut slots = vec![0; 2 * SLOT_BYTES];
+                self.map
+                    .read_at(&mut slots, leaf * SLOTS_BYTES)
+                    .map_err(failure)?;
+                let (even, odd) = slots.split_at(SLOT_BYTES);
+                let slot = choose_slot(self.id, leaf, [even, odd]).map_err(|source| {
+                    OpenOverlayError::UnusableMap {
+                        path: self.path.join("map"),
+                        source,
+                    }
+                })?;
+                if let Some(slot) = slot {
+                    self.blocks.load(leaf, &slot.states);
+                    self.sequence(leaf).store(slot.sequence, Ordering::Relaxed);
+                }
+            }
+            next = last;
+        }
+        Ok(())
+    }
+
+    fn sequence(&self, leaf: u64) -> &AtomicU64 {
+        &self.sequences[usize::try_from(leaf).unwrap_or(usize::MAX)]
+    }
+
+    /// Take the states that a killed process left, which are at least as new as those of the map.
+    fn load_live(&self, live: &M, leaves: u64) -> Result<(), OpenOverlayError> {
+        let failure = |error| self.failure("read", "live", error);
+        let size = live_place(leaves);
+        let mut next = 0;
+        while let Some((offset, length)) =
+            live.next_data(size, live_place(next)).map_err(failure)?
+        {
+            let within = |place: u64| place.saturating_sub(LIVE_STATES_OFFSET);
+            let last = within(offset + length)
+                .div_ceil(LEAF_STATE_BYTES as u64)
+                .min(leaves);
+            for leaf in next.max(within(offset) / LEAF_STATE_BYTES as u64)..last {
+                let mut states = Box::new([0; LEAF_STATE_BYTES]);
+                live.read_at(&mut states[..], live_place(leaf))
+                    .map_err(failure)?;
+                if states != self.blocks.states(leaf) {
+                    self.blocks.load(leaf, &states);
+                    self.blocks.mark_dirty(leaf);
+                }
+            }
+            next = last;
+        }
+        Ok(())
+    }
+
+    /// Write all states, and only then what makes them count.
+    fn fill_live(&self, live: &M, leaves: u64, header: [u8; 48]) -> std::io::Result<()> {
+        for leaf in (0..leaves).filter(|leaf| self.blocks.has_leaf(*leaf)) {
+            live.write_at(&self.blocks.states(leaf)[..], live_place(leaf))?;
+        }
+        live.write_at(&header, 0)
+    }
+
+    /// Give back the space of blocks that were written but not safe when the power went. Nobody reads them; so if this does not
+    /// succeed, nothing is lost but the space.
+    fn give_back_leftovers(&self, blocks: u64) {
+        let mut from = 0;
+        while let Ok(Some((offset, length))) = self.data.next_data(self.size, from) {
+            from = offset + length;
+            let extent = offset / BLOCK_BYTES..from.div_ceil(BLOCK_BYTES).min(blocks);
+            for (state, run) in self.blocks.runs(extent) {
+                if state != BlockState::Data {
+                    _ = self.punch(&run);
+                }
+            }
+        }
+    }
+
+    pub(super) fn below(&self) -> &B {
+        &self.below
+    }
+
+    pub(super) fn blocks(&self) -> &Blocks {
+        &self.blocks
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn allocated_bytes(&self) -> u64 {
+        self.allocated_blocks.load(Ordering::Relaxed) * BLOCK_BYTES
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn failed(&self) -> Option<&IoFailure> {
+        self.failed.get()
+    }
+
+    /// Let nothing be changed from now on, and wait for what is under way. False if it was so already.
+    pub(super) fn freeze(&self) -> bool {
+        self.ranges.freeze()
+    }
+
+    fn failure(&self, operation: &'static str, file: &str, error: std::io::Error) -> IoFailure {
+        IoFailure::new(operation, &self.path.join(file), error)
+    }
+
+    fn check(&self, offset: u64, length: u64) -> Result<(), ReadError> {
+        match offset.checked_add(length) {
+            Some(end) if end <= self.size => Ok(()),
+            _ => Err(ReadError::BeyondEnd {
+                offset,
+                length,
+                size: self.size,
+            }),
+        }
+    }
+
+    /// The end of a block, which for the last one may be the disk's.
+    fn end_of(&self, block: u64) -> u64 {
+        ((block + 1) * BLOCK_BYTES).min(self.size)
+    }
+
+    pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ReadError> {
+        self.check(offset, buffer.len() as u64)?;
+        let mut rest = buffer;
+        let mut position = offset;
+        for (state, run) in self.blocks.runs(touched(offset, rest.len() as u64)) {
+            let end = self.end_of(run.end - 1).min(position + rest.len() as u64);
+            let length = usize::try_from(end - position).unwrap_or(usize::MAX);
+            let (part, behind) = rest.split_at_mut(length);
+            match state {
+                BlockState::Base => self.below.read_at(position, part)?,
+                BlockState::Data => self
+                    .data
+                    .read_at(part, position)
+                    .map_err(|error| self.failure("read", "data", error))?,
+                BlockState::Zero => part.fill(0),
+            }
+            position = end;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), WriteError> {
+        self.check(offset, bytes.len() as u64)?;
+        self.check_health()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let blocks = touched(offset, bytes.len() as u64);
+        let _held = self.hold(blocks.clone())?;
+        let count = blocks.end - blocks.start;
+        let fresh = count - self.blocks.count(blocks.clone(), BlockState::Data);
+        if fresh == 0 {
+            let written = self.write_data(offset, bytes);
+            self.is_unsynced.store(true, Ordering::SeqCst);
+            return Ok(self.noticed(written)?);
+        }
+        self.noticed(self.make_leaves(&blocks))?;
+        self.allocate(fresh)?;
+        let written = self
+            .write_whole_blocks(offset, bytes, &blocks)
+            .and_then(|()| Ok(self.set(blocks.clone(), BlockState::Data)?));
+        if let Err(error) = written {
+            self.take_back(&blocks, fresh, count);
+            self.is_full
+                .fetch_or(error.is_no_space(), Ordering::Relaxed);
+            return Err(error);
+        }
+        self.is_full.store(false, Ordering::Relaxed);
+        self.flush_without_live()
+    }
+
+    fn check_health(&self) -> Result<(), WriteError> {
+        self.failed
+            .get()
+            .map_or(Ok(()), |failure| Err(WriteError::Failed(failure.clone())))
+    }
+
+    fn hold(&self, blocks: Range<u64>) -> Result<super::ranges::HeldRange<'_>, WriteError> {
+        self.ranges.hold(blocks).ok_or(WriteError::Sealed)
+    }
+
+    fn noticed<T>(&self, result: Result<T, IoFailure>) -> Result<T, IoFailure> {
+        if let Err(error) = &result
+            && error.is_no_space()
+        {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Make room for what the states of these blocks need in the files, so that no flush finds the disk full.
+    fn make_leaves(&self, blocks: &Range<u64>) -> Result<(), IoFailure> {
+        let leaves = blocks.start / LEAF_BLOCKS..(blocks.end - 1) / LEAF_BLOCKS + 1;
+        for leaf in leaves.filter(|leaf| !self.blocks.has_leaf(*leaf)) {
+            self.map
+                .reserve(leaf * SLOTS_BYTES, SLOTS_BYTES)
+                .map_err(|error| self.failure("write", "map", error))?;
+            if let Some(live) = &self.live {
+                live.reserve(live_place(leaf), LEAF_STATE_BYTES as u64)
+                    .map_err(|error| self.failure("write", "live", error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn allocate(&self, blocks: u64) -> Result<(), WriteError> {
+        let limit = self.limit();
+        let fits = |allocated: u64| {
+            let after = allocated + blocks;
+            (after * BLOCK_BYTES <= limit).then_some(after)
+        };
+        self.allocated_blocks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .map(|_| ())
+            .map_err(|_| {
+                self.is_full.store(true, Ordering::Relaxed);
+                WriteError::LimitReached {
+                    path: self.path.clone(),
+                    limit_bytes: limit,
+                }
+            })
+    }
+
+    /// Write bytes, and of blocks that are not here yet also what the bytes leave of them.
+    fn write_whole_blocks(
+        &self,
+        offset: u64,
+        bytes: &[u8],
+        blocks: &Range<u64>,
+    ) -> Result<(), WriteError> {
+        let (mut start, mut end) = (offset, offset + bytes.len() as u64);
+        let last = blocks.end - 1;
+        if self.is_cut(blocks.start, start, end) {
+            self.write_completed(blocks.start, offset, bytes)?;
+            start = self.end_of(blocks.start);
+        }
+        if start < end && last > blocks.start && self.is_cut(last, start, end) {
+            self.write_completed(last, offset, bytes)?;
+            end = last * BLOCK_BYTES;
+        }
+        if start < end {
+            let part = |place: u64| usize::try_from(place - offset).unwrap_or(usize::MAX);
+            self.write_data(start, &bytes[part(start)..part(end)])?;
+        }
+        // Before the states say so: a flush that sees the states must see this.
+        self.is_unsynced.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// True if a block that is not here yet is written only in part.
+    fn is_cut(&self, block: u64, start: u64, end: u64) -> bool {
+        (start > block * BLOCK_BYTES || end < self.end_of(block))
+            && self.blocks.state(block) != BlockState::Data
+    }
+
+    /// Write a whole block: `bytes` where they are, and what was there before.
+    fn write_completed(&self, block: u64, offset: u64, bytes: &[u8]) -> Result<(), WriteError> {
+        let start = block * BLOCK_BYTES;
+        let end = self.end_of(block);
+        let mut whole = [0; BLOCK];
+        let whole = &mut whole[..usize::try_from(end - start).unwrap_or(BLOCK)];
+        self.read_at(start, whole)?;
+        let from = offset.max(start);
+        let to = (offset + bytes.len() as u64).min(end);
+        let in_block = |place: u64| usize::try_from(place - start).unwrap_or(usize::MAX);
+        let in_bytes = |place: u64| usize::try_from(place - offset).unwrap_or(usize::MAX);
+        whole[in_block(from)..in_block(to)].copy_from_slice(&bytes[in_bytes(from)..in_bytes(to)]);
+        Ok(self.write_data(start, whole)?)
+    }
+
+    fn write_data(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
+        self.data
+            .write_at(bytes, offset)
+            .map_err(|error| self.failure("write", "data", error))
+    }
+
+    /// After a write that failed: what it did not finish is not here, and takes no space.
+    fn take_back(&self, blocks: &Range<u64>, fresh: u64, count: u64) {
+        let now = count - self.blocks.count(blocks.clone(), BlockState::Data);
+        self.allocated_blocks
+            .fetch_sub(now.min(fresh), Ordering::Relaxed);
+        for (state, run) in self.blocks.runs(blocks.clone()) {
+            if state != BlockState::Data {
+                _ = self.punch(&run);
+            }
+        }
+    }
+
+    fn punch(&self, blocks: &Range<u64>) -> Result<(), IoFailure> {
+        let offset = blocks.start * BLOCK_BYTES;
+        self.data
+            .punch(offset, self.end_of(blocks.end - 1) - offset)
+            .map_err(|error| self.failure("trim", "data", error))
+    }
+
+    /// Say where blocks are, in memory and for who comes after a kill.
+    fn set(&self, blocks: Range<u64>, state: BlockState) -> Result<(), IoFailure> {
+        self.blocks.set(blocks, state, &mut |leaf, place, bytes| {
+            self.live.as_ref().map_or(Ok(()), |live| {
+                live.write_at(bytes, live_place(leaf) + place as u64)
+                    .map_err(|error| self.failure("write", "live", error))
+            })
+        })
+    }
+
+    fn flush_without_live(&self) -> Result<(), WriteError> {
+        if self.live.is_some() {
+            Ok(())
+        } else {
+            self.flush()
+        }
+    }
+
+    /// Forget the whole blocks of a range; they are zeros from then on. What is cut at the ends stays as it is.
+    pub(super) fn trim(&self, offset: u64, length: u64) -> Result<(), WriteError> {
+        self.check(offset, length)?;
+        self.check_health()?;
+        match self.discard(self.whole(offset, length)) {
+            // It gives space back if it can. Where a note of that finds none, the bytes stay.
+            Err(error) if error.is_no_space() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The blocks that lie in a range as a whole.
+    fn whole(&self, offset: u64, length: u64) -> Range<u64> {
+        let end = offset + length;
+        let last = if end == self.size {
+            end.div_ceil(BLOCK_BYTES)
+        } else {
+            end / BLOCK_BYTES
+        };
+        offset.div_ceil(BLOCK_BYTES)..last
+    }
+
+    fn discard(&self, blocks: Range<u64>) -> Result<(), WriteError> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let _held = self.hold(blocks.clone())?;
+        let count = blocks.end - blocks.start;
+        if self.blocks.count(blocks.clone(), BlockState::Zero) == count {
+            return Ok(());
+        }
+        self.noticed(self.make_leaves(&blocks))?;
+        let before = self.blocks.count(blocks.clone(), BlockState::Data);
+        let set = self.set(blocks.clone(), BlockState::Zero);
+        let after = self.blocks.count(blocks.clone(), BlockState::Data);
+        self.allocated_blocks
+            .fetch_sub(before - after, Ordering::Relaxed);
+        set?;
+        if before > 0 {
+            self.is_full.store(false, Ordering::Relaxed);
+            self.is_unsynced.store(true, Ordering::SeqCst);
+            // The states say that these are zeros: what is left in the file, if it cannot be given back, nobody reads.
+            _ = self.punch(&blocks);
+        }
+        self.flush_without_live()
+    }
+
+    /// Have a range read as zeros. With `is_kept` it takes its space as if it had been written.
+    pub(super) fn write_zeroes(
+        &self,
+        offset: u64,
+        length: u64,
+        is_kept: bool,
+    ) -> Result<(), WriteError> {
+        self.check(offset, length)?;
+        self.check_health()?;
+        let end = offset + length;
+        let whole = self.whole(offset, length);
+        if is_kept || whole.is_empty() {
+            return self.write_zero_bytes(offset, end);
+        }
+        self.write_zero_bytes(offset, whole.start * BLOCK_BYTES)?;
+        let rest = self.end_of(whole.end - 1);
+        self.discard(whole)?;
+        self.write_zero_bytes(rest, end)
+    }
+
+    fn write_zero_bytes(&self, start: u64, end: u64) -> Result<(), WriteError> {
+        let mut start = start;
+        while start < end {
+            // Pieces end at blocks' ends, so that no block is completed twice.
+            let piece = (start / BLOCK_BYTES * BLOCK_BYTES + ZEROS.len() as u64).min(end) - start;
+            self.write_at(start, &ZEROS[..usize::try_from(piece).unwrap_or(0)])?;
+            start += piece;
+        }
+        Ok(())
+    }
+
+    /// Make safe what was answered before this was called. Who waits for another's flush that began later than that is done with
+    /// it.
+    pub(super) fn flush(&self) -> Result<(), WriteError> {
+        let begun = self.begun_flushes.load(Ordering::SeqCst);
+        let mut succeeded = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *succeeded > begun {
+            return Ok(());
+        }
+        self.check_health()?;
+        let number = self.begun_flushes.fetch_add(1, Ordering::SeqCst) + 1;
+        // The states first: the bytes of every block they speak of are in the file by now, and so in the sync.
+        let changed = self.blocks.take_changed();
+        if self.is_unsynced.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.data.sync()
+        {
+            return Err(self.fail(self.failure("sync", "data", error)));
+        }
+        if let Err(error) = self.write_slots(&changed) {
+            for leaf in &changed {
+                self.blocks.mark_dirty(leaf.leaf);
+            }
+            return Err(error);
+        }
+        *succeeded = number;
+        Ok(())
+    }
+
+    fn write_slots(&self, changed: &[Changed]) -> Result<(), WriteError> {
+        if changed.is_empty() {
+            return Ok(());
+        }
+        for leaf in changed {
+            let slot = Slot {
+                overlay: self.id,
+                leaf: leaf.leaf,
+                sequence: self.sequence(leaf.leaf).load(Ordering::Relaxed) + 1,
+                states: leaf.states.clone(),
+            };
+            let written = self.map.write_at(&slot.encode()[..], slot.place());
+            self.noticed(written.map_err(|error| self.failure("write", "map", error)))?;
+        }
+        if let Err(error) = self.map.sync() {
+            return Err(self.fail(self.failure("sync", "map", error)));
+        }
+        for leaf in changed {
+            self.sequence(leaf.leaf).fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// After a sync that failed, the kernel may have given up pages and will not say so again: nothing that is not safe yet ever
+    /// will be, and nobody may be told otherwise, nor the next process believe the live states.
+    fn fail(&self, failure: IoFailure) -> WriteError {
+        if let Some(live) = &self.live {
+            _ = live.write_at(&[0; 48], 0);
+        }
+        WriteError::Failed(self.failed.get_or_init(|| failure).clone())
+    }
+}
+
+fn live_place(leaf: u64) -> u64 {
+    LIVE_STATES_OFFSET + leaf * LEAF_STATE_BYTES as u64
+}
+
+/// The blocks that a range touches.
+fn touched(offset: u64, length: u64) -> Range<u64> {
+    if length == 0 {
+        return 0..0;
+    }
+    offset / BLOCK_BYTES..(offset + length).div_ceil(BLOCK_BYTES)
+}
