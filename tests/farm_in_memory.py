@@ -13,6 +13,7 @@ from corral.farm.adapters.memory.chunk_stores import (
 from corral.farm.adapters.memory.disk_files import MemoryDiskFiles
 from corral.farm.adapters.memory.farm_key import MemoryFarmKey
 from corral.farm.adapters.memory.image_locks import MemoryImageLocks
+from corral.farm.adapters.memory.passwords import MemoryPasswords
 from corral.farm.adapters.memory.records import MemoryTransactions
 from corral.farm.adapters.memory.secret_files import MemorySecretFiles
 from corral.farm.adapters.memory.sources import MemoryClock, MemoryIds, MemoryTokens
@@ -46,6 +47,7 @@ class MemoryPorts:
     signature_check: SignatureCheck = is_signed
     image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
     secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
+    passwords: MemoryPasswords = field(default_factory=MemoryPasswords)
     ids: MemoryIds = field(default_factory=MemoryIds)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     clock: MemoryClock = field(default_factory=MemoryClock)
@@ -61,7 +63,10 @@ class FarmInMemory:
     def __init__(self, ports: MemoryPorts | None = None) -> None:
         self.ports = ports or MemoryPorts()
         self.application = Application(self.ports)
-        self.application.create_farm(farm_name("home"), (ApiUrl("http://127.0.0.1:10800"),))
+        created = self.application.create_farm(
+            farm_name("home"), (ApiUrl("http://127.0.0.1:10800"),)
+        )
+        self.administrator = created.administrator
 
     def add_server(self, name: str) -> Server:
         place = 1 + len(self.application.list_servers())

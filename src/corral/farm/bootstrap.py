@@ -19,6 +19,7 @@ from corral.farm.adapters.farm_folder.private_file import (
 from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
 from corral.farm.adapters.folder_actor import folder_actor
 from corral.farm.adapters.randomness import RandomIds, RandomTokens
+from corral.farm.application.add_account import AddAccount
 from corral.farm.application.add_collection import AddCollection
 from corral.farm.application.add_server import AddServer
 from corral.farm.application.add_site import AddSite
@@ -26,6 +27,7 @@ from corral.farm.application.add_store import AddStore
 from corral.farm.application.assign_device import AssignDevice
 from corral.farm.application.auditing import AuditingTransactions
 from corral.farm.application.cancel_task import CancelTask
+from corral.farm.application.change_account import ChangeAccount
 from corral.farm.application.change_collection import ChangeCollection
 from corral.farm.application.change_device import ChangeDevice
 from corral.farm.application.change_image import ChangeImage
@@ -38,11 +40,22 @@ from corral.farm.application.delete_version import DeleteVersion
 from corral.farm.application.describe_version import DescribeVersion
 from corral.farm.application.dispatch_tasks import DispatchTasks
 from corral.farm.application.drain_server import DrainServer
+from corral.farm.application.edit_groups import AddGroup, ChangeGroup, RemoveGroup
 from corral.farm.application.export_version import ExportVersion
 from corral.farm.application.forget_worker import ForgetWorker
+from corral.farm.application.grant_role import GrantRole, RevokeRole
 from corral.farm.application.heal_store import HealStore
 from corral.farm.application.import_devices import ImportDevices
 from corral.farm.application.import_image import ImportImage
+from corral.farm.application.issue_token import IssueToken, ListTokens, RevokeToken
+from corral.farm.application.list_accounts import (
+    ListAccounts,
+    ListGroups,
+    ListRoles,
+    ShowAccount,
+    ShowGroup,
+)
+from corral.farm.application.list_audit import ListAudit
 from corral.farm.application.list_collections import ListCollections, ShowCollection
 from corral.farm.application.list_devices import ListDevices, ShowDevice
 from corral.farm.application.list_images import (
@@ -59,10 +72,12 @@ from corral.farm.application.log_device_in import LogDeviceIn
 from corral.farm.application.pause_task import PauseTask
 from corral.farm.application.pin_version import PinVersion, UnpinImage
 from corral.farm.application.promote_version import PromoteVersion
+from corral.farm.application.recognise_caller import RecogniseCaller
 from corral.farm.application.recognise_device import RecogniseDevice
 from corral.farm.application.recognise_server import RecogniseServer
 from corral.farm.application.register_device import RegisterDevice
 from corral.farm.application.release_version import ReleaseVersion
+from corral.farm.application.remove_account import RemoveAccount
 from corral.farm.application.remove_collection import RemoveCollection
 from corral.farm.application.remove_device import RemoveDevice
 from corral.farm.application.remove_site import RemoveSite
@@ -81,8 +96,10 @@ from corral.farm.application.schedule_tasks import (
     RemoveSchedule,
 )
 from corral.farm.application.set_device_cache import SetDeviceCache
+from corral.farm.application.set_password import ChangeOwnPassword, SetPassword
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
+from corral.farm.application.sign_in import SignIn
 from corral.farm.application.start_task import BeginTask, StartTask
 from corral.farm.application.take_login_snapshot import TakeLoginSnapshot
 from corral.farm.application.take_server_report import TakeServerReport
@@ -110,6 +127,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.disk_files import DiskFiles
     from corral.farm.application.ports.farm_key import FarmKey, SignatureCheck
     from corral.farm.application.ports.image_locks import ImageLocks
+    from corral.farm.application.ports.passwords import Passwords
     from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
@@ -136,6 +154,8 @@ class Ports(Protocol):
     def signature_check(self) -> SignatureCheck: ...  # noqa: D102
     @property
     def secret_files(self) -> SecretFiles: ...  # noqa: D102
+    @property
+    def passwords(self) -> Passwords: ...  # noqa: D102
     @property
     def ids(self) -> IdSource: ...  # noqa: D102
     @property
@@ -175,6 +195,13 @@ class FolderPorts:
         from corral.farm.adapters.farm_folder.farm_key import is_signed  # noqa: PLC0415 - dear
 
         return is_signed
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        """Argon2."""
+        from corral.farm.adapters.passwords import Argon2Passwords  # noqa: PLC0415 - dear
+
+        return Argon2Passwords()
 
     @cached_property
     def chunk_stores(self) -> ChunkStores:
@@ -231,7 +258,103 @@ class Application:
     @cached_property
     def create_farm(self) -> CreateFarm:  # noqa: D102 - each verb's own docstring says what it does
         p = self._ports
-        return CreateFarm(p.transactions, p.farm_key, p.ids, p.clock)
+        return CreateFarm(
+            transactions=p.transactions,
+            key=p.farm_key,
+            passwords=p.passwords,
+            ids=p.ids,
+            tokens=p.tokens,
+            clock=p.clock,
+        )
+
+    @cached_property
+    def sign_in(self) -> SignIn:  # noqa: D102
+        p = self._ports
+        return SignIn(p.transactions, p.passwords, p.ids, p.tokens, p.clock)
+
+    @cached_property
+    def recognise_caller(self) -> RecogniseCaller:  # noqa: D102
+        return RecogniseCaller(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def add_account(self) -> AddAccount:  # noqa: D102
+        p = self._ports
+        return AddAccount(p.transactions, p.passwords, p.ids, p.tokens, p.clock)
+
+    @cached_property
+    def change_account(self) -> ChangeAccount:  # noqa: D102
+        return ChangeAccount(self._ports.transactions)
+
+    @cached_property
+    def remove_account(self) -> RemoveAccount:  # noqa: D102
+        return RemoveAccount(self._ports.transactions)
+
+    @cached_property
+    def set_password(self) -> SetPassword:  # noqa: D102
+        p = self._ports
+        return SetPassword(p.transactions, p.passwords, p.tokens, p.clock)
+
+    @cached_property
+    def change_own_password(self) -> ChangeOwnPassword:  # noqa: D102
+        p = self._ports
+        return ChangeOwnPassword(p.transactions, p.passwords, p.tokens, p.clock)
+
+    @cached_property
+    def list_accounts(self) -> ListAccounts:  # noqa: D102
+        return ListAccounts(self._ports.transactions)
+
+    @cached_property
+    def show_account(self) -> ShowAccount:  # noqa: D102
+        return ShowAccount(self._ports.transactions)
+
+    @cached_property
+    def add_group(self) -> AddGroup:  # noqa: D102
+        return AddGroup(self._ports.transactions, self._ports.ids)
+
+    @cached_property
+    def change_group(self) -> ChangeGroup:  # noqa: D102
+        return ChangeGroup(self._ports.transactions)
+
+    @cached_property
+    def remove_group(self) -> RemoveGroup:  # noqa: D102
+        return RemoveGroup(self._ports.transactions)
+
+    @cached_property
+    def list_groups(self) -> ListGroups:  # noqa: D102
+        return ListGroups(self._ports.transactions)
+
+    @cached_property
+    def show_group(self) -> ShowGroup:  # noqa: D102
+        return ShowGroup(self._ports.transactions)
+
+    @cached_property
+    def grant_role(self) -> GrantRole:  # noqa: D102
+        return GrantRole(self._ports.transactions, self._ports.ids)
+
+    @cached_property
+    def revoke_role(self) -> RevokeRole:  # noqa: D102
+        return RevokeRole(self._ports.transactions)
+
+    @cached_property
+    def list_roles(self) -> ListRoles:  # noqa: D102
+        return ListRoles(self._ports.transactions)
+
+    @cached_property
+    def issue_token(self) -> IssueToken:  # noqa: D102
+        p = self._ports
+        return IssueToken(p.transactions, p.ids, p.tokens, p.clock)
+
+    @cached_property
+    def list_tokens(self) -> ListTokens:  # noqa: D102
+        return ListTokens(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def revoke_token(self) -> RevokeToken:  # noqa: D102
+        return RevokeToken(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def list_audit(self) -> ListAudit:  # noqa: D102
+        return ListAudit(self._ports.transactions)
 
     @cached_property
     def show_farm(self) -> ShowFarm:  # noqa: D102

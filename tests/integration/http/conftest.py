@@ -16,6 +16,7 @@ from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
 from corral.farm.adapters.memory.disk_files import MemoryDiskFiles
 from corral.farm.adapters.memory.farm_key import MemoryFarmKey
 from corral.farm.adapters.memory.image_locks import MemoryImageLocks
+from corral.farm.adapters.memory.passwords import MemoryPasswords
 from corral.farm.adapters.memory.records import MemoryTransactions
 from corral.farm.adapters.memory.secret_files import MemorySecretFiles
 from corral.farm.adapters.memory.sources import MemoryClock, MemoryIds, MemoryTokens
@@ -48,6 +49,7 @@ class MemoryPorts:
     signature_check: SignatureCheck = is_signed
     image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
     secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
+    passwords: MemoryPasswords = field(default_factory=MemoryPasswords)
     ids: MemoryIds = field(default_factory=MemoryIds)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     clock: MemoryClock = field(default_factory=MemoryClock)

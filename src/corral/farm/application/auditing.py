@@ -14,6 +14,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from corral.farm.domain.access.access_token import AccessToken
+from corral.farm.domain.access.account import RoleGrant
 from corral.farm.domain.access.audit import Entry, differences, facts, label
 from corral.farm.domain.errors import UnknownThingError
 from corral.farm.domain.image.replica import ReplicaState
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from typing import TypeAlias
+    from uuid import UUID
 
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
@@ -66,6 +69,8 @@ _BY_NAME: Final[Mapping[str, Effect]] = MappingProxyType(
         "assign": Effect.EDITS,
         "set_report": Effect.OBSERVES,
         "set_login": Effect.OBSERVES,
+        "set_signed_in": Effect.OBSERVES,
+        "forget_expired": Effect.OBSERVES,
         "raise_generation": Effect.OBSERVES,
         "note": Effect.NOTES,
         "all": Effect.READS,
@@ -240,6 +245,12 @@ def _entry(
 
 
 def _label(records: Records, thing: object) -> str:
+    if isinstance(thing, RoleGrant):
+        names: dict[UUID, str] = {one.id: one.name for one in records.accounts.all()}
+        names.update({one.id: one.name for one in records.groups.all()})
+        return f"{thing.grant.role.value} of {names.get(thing.holder, thing.holder)}"
+    if isinstance(thing, AccessToken):
+        return f"{thing.name} of {records.accounts.with_id(thing.account_id).name}"
     server_id, root = getattr(thing, "server_id", None), getattr(thing, "root", None)
     if server_id is None or root is None:
         return label(thing)

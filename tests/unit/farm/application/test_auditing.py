@@ -48,7 +48,7 @@ def told(farm: FarmInMemory, wanted: AuditFilter | None = None) -> list[Entry]:
 def test_a_change_is_told_with_who_before_and_after(farm: FarmInMemory, ada: Application) -> None:
     farm.add_server("s1")
     ada.drain_server(server_name("s1"))
-    created, added, drained = told(farm)
+    created, *_, added, drained = told(farm)
     assert (created.what, created.actor, created.thing) == ("farm.create", THE_FARM, "home")
     assert (added.what, added.thing, added.before) == ("server.add", "s1", None)
     assert drained == Entry(

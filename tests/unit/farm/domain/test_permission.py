@@ -3,6 +3,7 @@ from uuid import UUID
 
 import pytest
 
+from corral.farm.domain.access.errors import PersonNeededError
 from corral.farm.domain.access.permission import (
     EVERYWHERE,
     READ_ONLY,
@@ -34,21 +35,21 @@ def granted(role: Role) -> Rights:
 
 
 def test_every_permission_has_a_row() -> None:
-    assert set(TABLE) == set(Permission)
+    assert set(TABLE) == set(Permission) - {P.SELF}
 
 
 def test_there_is_a_role_of_every_level_over_every_extent() -> None:
     assert {(role.extent, role.level) for role in Role} == set(product(Extent, Level))
 
 
-@pytest.mark.parametrize("permission", Permission)
+@pytest.mark.parametrize("permission", TABLE)
 def test_a_farm_administrator_may_do_everything_everywhere(permission: Permission) -> None:
     rights = granted(Role.FARM_ADMINISTRATOR)
     for place in (EVERYWHERE, IN_OURS, Place(THERE, THEIRS)):
         assert rights.allow(permission, place)
 
 
-@pytest.mark.parametrize("permission", Permission)
+@pytest.mark.parametrize("permission", TABLE)
 def test_a_wider_extent_or_a_higher_level_never_allows_less(permission: Permission) -> None:
     order = (Extent.COLLECTION, Extent.SITE, Extent.FARM)
     for lower, higher in product(Role, Role):
@@ -57,14 +58,14 @@ def test_a_wider_extent_or_a_higher_level_never_allows_less(permission: Permissi
             assert granted(higher).allow(permission, IN_OURS), (lower, higher)
 
 
-@pytest.mark.parametrize("permission", [p for p in Permission if p is not P.SELF])
+@pytest.mark.parametrize("permission", list(TABLE))
 def test_readers_change_nothing(permission: Permission) -> None:
     reads = permission.endswith(".read") or permission is P.FARM_CHECK
     for role in (Role.FARM_READER, Role.SITE_READER, Role.COLLECTION_READER):
         assert reads or not granted(role).allow(permission, IN_OURS)
 
 
-@pytest.mark.parametrize("permission", [p for p in Permission if not p.endswith((".read", "self"))])
+@pytest.mark.parametrize("permission", [p for p in TABLE if not p.endswith(".read")])
 def test_who_has_a_site_changes_things_of_that_site_only(permission: Permission) -> None:
     rights = granted(Role.SITE_ADMINISTRATOR)
     assert not rights.allow(permission, Place(THERE, THEIRS))
@@ -108,3 +109,10 @@ def test_what_is_lacking_is_said() -> None:
 
 def test_without_roles_nothing_is_allowed() -> None:
     assert not any(Rights(frozenset()).allow(permission) for permission in Permission)
+
+
+def test_only_a_person_who_signed_in_has_an_account_of_their_own() -> None:
+    assert Rights(frozenset(), None, is_person=True).allow(P.SELF)
+    for rights in (READ_ONLY, granted(Role.FARM_ADMINISTRATOR)):
+        with pytest.raises(PersonNeededError):
+            rights.demand(P.SELF)

@@ -7,6 +7,12 @@ from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from corral.farm.adapters.memory.accounts import (
+    MemoryAccessTokens,
+    MemoryAccounts,
+    MemoryGroups,
+    MemoryRoleGrants,
+)
 from corral.farm.adapters.memory.audit import MemoryAudit
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
@@ -130,6 +136,10 @@ class MemoryRecords:
     """Every repository on one state."""
 
     farm: MemoryFarmRecord
+    accounts: MemoryAccounts
+    groups: MemoryGroups
+    role_grants: MemoryRoleGrants
+    access_tokens: MemoryAccessTokens
     sites: MemorySites
     collections: MemoryCollections
     stores: MemoryStores
@@ -152,6 +162,10 @@ class MemoryRecords:
         """Make them all."""
         return cls(
             farm=MemoryFarmRecord(state),
+            accounts=MemoryAccounts(state),
+            groups=MemoryGroups(state),
+            role_grants=MemoryRoleGrants(state),
+            access_tokens=MemoryAccessTokens(state),
             sites=MemorySites(state),
             collections=MemoryCollections(state),
             stores=MemoryStores(state),

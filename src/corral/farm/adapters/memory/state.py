@@ -10,6 +10,15 @@ from corral.farm.domain.estate.site import FIRST_SITE
 from corral.farm.domain.estate.store import FIRST_STORE
 
 if TYPE_CHECKING:
+    from corral.farm.domain.access.access_token import AccessToken, AccessTokenId
+    from corral.farm.domain.access.account import (
+        Account,
+        AccountId,
+        Group,
+        GroupId,
+        RoleGrant,
+        RoleGrantId,
+    )
     from corral.farm.domain.access.audit import Entry
     from corral.farm.domain.delivery.device import Device, DeviceId
     from corral.farm.domain.delivery.place import Place
@@ -38,6 +47,10 @@ class State:
     """Values are frozen, so that a copy of the mappings is a copy of everything."""
 
     farm: Farm | None = None
+    accounts: dict[AccountId, Account] = field(default_factory=dict)
+    groups: dict[GroupId, Group] = field(default_factory=dict)
+    role_grants: dict[RoleGrantId, RoleGrant] = field(default_factory=dict)
+    access_tokens: dict[AccessTokenId, AccessToken] = field(default_factory=dict)
     sites: dict[SiteId, Site] = field(default_factory=lambda: {FIRST_SITE.id: FIRST_SITE})
     collections: dict[CollectionId, Collection] = field(
         default_factory=lambda: {FIRST_COLLECTION.id: FIRST_COLLECTION}
@@ -62,6 +75,10 @@ class State:
         """Give a state that can be changed without changing this one."""
         return State(
             farm=self.farm,
+            accounts=dict(self.accounts),
+            groups=dict(self.groups),
+            role_grants=dict(self.role_grants),
+            access_tokens=dict(self.access_tokens),
             sites=dict(self.sites),
             collections=dict(self.collections),
             stores=dict(self.stores),

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 from weakref import finalize
 
 from corral.farm.adapters.sql import schema
+from corral.farm.adapters.sql.accounts import (
+    SqlAccessTokens,
+    SqlAccounts,
+    SqlGroups,
+    SqlRoleGrants,
+)
 from corral.farm.adapters.sql.audit import SqlAudit
 from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
 from corral.farm.adapters.sql.device_caches import SqlDeviceCaches
@@ -33,6 +39,10 @@ class SqlRecords:
     """Every repository on one connection."""
 
     farm: SqlFarmRecord
+    accounts: SqlAccounts
+    groups: SqlGroups
+    role_grants: SqlRoleGrants
+    access_tokens: SqlAccessTokens
     sites: SqlSites
     collections: SqlCollections
     stores: SqlStores
@@ -55,6 +65,10 @@ class SqlRecords:
         """Make them all."""
         return cls(
             farm=SqlFarmRecord(connection),
+            accounts=SqlAccounts(connection),
+            groups=SqlGroups(connection),
+            role_grants=SqlRoleGrants(connection),
+            access_tokens=SqlAccessTokens(connection),
             sites=SqlSites(connection),
             collections=SqlCollections(connection),
             stores=SqlStores(connection),

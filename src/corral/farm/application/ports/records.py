@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from corral.farm.application.ports.accounts import AccessTokens, Accounts, Groups, RoleGrants
     from corral.farm.application.ports.audit import Audit
     from corral.farm.application.ports.collections import Collections
     from corral.farm.application.ports.device_caches import DeviceCaches
@@ -259,6 +260,26 @@ class Records(Protocol):
     @property
     def farm(self) -> FarmRecord:
         """The farm itself."""
+        ...
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts."""
+        ...
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of accounts."""
+        ...
+
+    @property
+    def role_grants(self) -> RoleGrants:
+        """Who holds which role."""
+        ...
+
+    @property
+    def access_tokens(self) -> AccessTokens:
+        """The tokens of accounts."""
         ...
 
     @property

@@ -19,7 +19,9 @@ SECRET: Final = "(secret)"  # noqa: S105 - what is shown instead of one
 """Stands for a digest, a key or a signature: neither is anybody's business."""
 
 _SECRET_WORDS: Final = ("password", "secret", "digest", "signature", "ticket")
-_OBSERVED: Final = frozenset({"last_report", "last_login", "generation", "revision"})
+_OBSERVED: Final = frozenset(
+    {"last_report", "last_login", "signed_in_at", "generation", "revision"}
+)
 """What machines say of themselves all day is no change that somebody made."""
 
 

@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.domain.access.errors import PersonNeededError
 from corral.farm.domain.errors import DeniedError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class Permission(StrEnum):
     """The same: who has this has the farm."""
     AUDIT_READ = "audit.read"
     SELF = "self"
-    """One's own account: its password and its tokens."""
+    """One's own account: its password and its tokens. Not in the table: it needs no role, only a
+    person who signed in."""
 
 
 class Level(IntEnum):
@@ -215,7 +217,6 @@ TABLE: Final[Mapping[Permission, Row]] = MappingProxyType(
         _P.ACCOUNT_READ: _farms(_R),
         _P.ACCOUNT_CHANGE: _farms(_A),
         _P.AUDIT_READ: _farms(_R),
-        _P.SELF: _farms(_R, _R, _R),
     }
 )
 
@@ -254,15 +255,21 @@ class Rights:
     grants: frozenset[Grant]
     scopes: frozenset[Permission] | None = None
     """None for a person who signed in: whatever was granted."""
+    is_person: bool = False
+    """Whether they come from a password rather than from a token that was made for a program."""
 
     def allow(self, permission: Permission, place: Place | None = None) -> bool:
         """Whether they allow ``permission`` at ``place``; without a place, anywhere at all."""
+        if permission is Permission.SELF:
+            return self.is_person
         if self.scopes is not None and permission not in self.scopes:
             return False
         return any(grant.allows(permission, place) for grant in self.grants)
 
     def demand(self, permission: Permission, place: Place | None = None) -> None:
         """Raise ``PermissionMissingError`` unless they allow it."""
+        if permission is Permission.SELF and not self.is_person:
+            raise PersonNeededError
         if not self.allow(permission, place):
             raise PermissionMissingError(permission, self._lacking(permission))
 

@@ -1,6 +1,6 @@
 """``corral farm``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,9 @@ from corral.farm.entrypoints.cli import documents, opening
 from corral.farm.entrypoints.cli.group import command_group
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import human_time, print_facts, print_json
+
+if TYPE_CHECKING:
+    from corral.farm.application.add_account import AccountWithSecret
 
 commands = command_group("The farm itself.")
 
@@ -39,15 +42,28 @@ def create_farm(  # noqa: PLR0913 - one for each option
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a farm: its folder, its database and its signing key."""
+    """Create a farm: its folder, its database, its signing key and its first administrator.
+
+    The administrator's one-time secret is printed here and nowhere else. It is good for choosing a
+    password at the first sign-in, within seven days; 'corral account set-password' makes another.
+    """
     from corral.farm.domain.estate.farm import api_url, farm_name  # noqa: PLC0415 - not for `--help`
     from corral.farm.settings import DEFAULT_API_URL  # noqa: PLC0415
 
     checked = farm_name(name)
     urls = tuple(map(api_url, api or [DEFAULT_API_URL]))
-    made = opening.created(context, farm, database).create_farm(checked, urls)
+    created = opening.created(context, farm, database).create_farm(checked, urls)
+    made, administrator = created.farm, created.administrator
     if as_json:
-        print_json(documents.farm(made))
+        print_json(
+            {
+                **documents.farm(made),
+                "administrator": {
+                    "account": administrator.account.name,
+                    "one_time_secret": _secret_of(administrator),
+                },
+            }
+        )
         return
     settings = opening.settings_of(context, farm)
     print_facts(
@@ -56,9 +72,15 @@ def create_farm(  # noqa: PLR0913 - one for each option
             ("folder", str(settings.folder)),
             ("database", database or settings.database_url),
             ("api", " ".join(made.api_urls)),
+            ("administrator", administrator.account.name),
+            ("one-time secret", f"{_secret_of(administrator)} (shown now and never again)"),
             ("next", "corral server add NAME --store DIR --listen ADDRESS --chunks ADDRESS"),
         ]
     )
+
+
+def _secret_of(administrator: "AccountWithSecret") -> str:
+    return "" if administrator.secret is None else administrator.secret.reveal()
 
 
 @commands.command("show", epilog="Example: corral farm show --json")
