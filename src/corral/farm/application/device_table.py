@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from corral.farm.application.register_device import NewPlace
-from corral.farm.domain.delivery.device import DeviceType, MacAddress, device_name
+from corral.farm.domain.delivery.device import DeviceType, MacAddress, device_name, device_type
 from corral.farm.domain.delivery.errors import (
     DeviceFieldInvalidError,
     DeviceTableInvalidError,
@@ -86,7 +86,7 @@ def _row(line: int, fields: Mapping[str | None, str | list[str] | None]) -> Devi
 
 
 def _device(line: int, given: Mapping[str, str]) -> DeviceRow:
-    image, collection = given.get("image"), given.get("collection")
+    image, collection, kind = (given.get(key) for key in ("image", "collection", "type"))
     return DeviceRow(
         line=line,
         name=device_name(given.get("name", "")),
@@ -94,20 +94,11 @@ def _device(line: int, given: Mapping[str, str]) -> DeviceRow:
         image=image_name(image) if image else None,
         place=NewPlace(
             collection=collection_name(collection) if collection else None,
-            type=_type(given.get("type", "")),
+            type=device_type(kind) if kind else DeviceType.PRODUCTION,
             disabled=_flag(given.get("disabled", "")),
             description=given.get("description", ""),
         ),
     )
-
-
-def _type(text: str) -> DeviceType:
-    if not text:
-        return DeviceType.PRODUCTION
-    try:
-        return DeviceType(text.lower())
-    except ValueError:
-        raise DeviceFieldInvalidError(text, "type", "production, test or maintenance") from None
 
 
 def _flag(text: str) -> bool:

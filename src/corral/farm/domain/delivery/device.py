@@ -76,6 +76,23 @@ class DeviceType(StrEnum):
     """The one that is being changed, too."""
 
 
+class DeviceTypeInvalidError(InvalidInputError):
+    """A device is for production, for tests or for maintenance."""
+
+    code = "device-type-invalid"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is no type of device: write {', '.join(DeviceType)}")
+
+
+def device_type(text: str) -> DeviceType:
+    """Read a type, in either case."""
+    try:
+        return DeviceType(text.lower())
+    except ValueError:
+        raise DeviceTypeInvalidError(text) from None
+
+
 @dataclass(frozen=True)
 class Assignment:
     """That a device starts from the newest published version of an image."""

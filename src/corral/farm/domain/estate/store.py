@@ -71,6 +71,15 @@ class StorePathMissingError(InvalidInputError):
         )
 
 
+class StorePathInvalidError(InvalidInputError):
+    """The folder of a store is named by its whole path, which means the same everywhere."""
+
+    code = "store-path-invalid"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is not a whole path: write one that begins with /")
+
+
 class StoreInUseError(RefusedError):
     """A store is removed only when no server keeps it any more."""
 
