@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from corral.farm.application.kind_of_device import kind_of
+from corral.farm.application.listing import Columns
 from corral.farm.application.note_releases import as_of, versions_as_of, wait_of
 from corral.farm.domain.image.choice import version_to_start
 from corral.farm.domain.image.release import ReleaseWait
 from corral.farm.domain.image.version import Access
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from corral.farm.application.ports.image_locks import ImageLocks
@@ -63,6 +65,40 @@ class ImageView:
         """The version that its production devices start."""
         known = (view.version for view in self.versions)
         return version_to_start(known, Access.PRODUCTION, self.image.pinned)
+
+
+IMAGES: Final = Columns[ImageView](
+    values={
+        "name": lambda view: view.image.name,
+        "description": lambda view: view.image.description,
+        "newest": lambda view: None if view.newest is None else str(view.newest.name),
+        "versions": lambda view: len(view.versions),
+        "devices": lambda view: view.device_count,
+        "created": lambda view: view.image.created_at,
+    },
+    identity=lambda view: view.image.name,
+)
+VERSIONS: Final = Columns[VersionView](
+    values={
+        "name": lambda view: str(view.version.name),
+        "image": lambda view: view.version.name.image,
+        "number": lambda view: view.version.number,
+        "root": lambda view: view.version.root.hex,
+        "access": lambda view: view.version.access.value,
+        "state": lambda view: view.version.state.value,
+        "size": lambda view: view.version.size_bytes,
+        "published": lambda view: view.version.published_at,
+        "description": lambda view: view.version.description,
+        "server": lambda view: tuple(one.server.name for one in view.replicas),
+    },
+    identity=lambda view: f"{view.version.name.image} {view.version.number:010}",
+)
+
+
+def all_versions(views: Iterable[ImageView]) -> Iterator[VersionView]:
+    """Give the versions of all images."""
+    for view in views:
+        yield from view.versions
 
 
 class ListImages:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from corral.farm.application.listing import Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from corral.farm.application.listing import Value
@@ -65,6 +65,38 @@ SERVERS: Final = Columns[ServerView](
     },
     identity=lambda view: view.server.name,
 )
+
+
+@dataclass(frozen=True)
+class HeldReplica:
+    """What one server should hold of one version."""
+
+    held: HeldVersion
+    server: Server
+    site: Site
+
+
+REPLICAS: Final = Columns[HeldReplica](
+    values={
+        "version": lambda view: str(view.held.name),
+        "image": lambda view: view.held.name.image,
+        "root": lambda view: view.held.replica.root.hex,
+        "server": lambda view: view.server.name,
+        "site": lambda view: view.site.name,
+        "state": lambda view: view.held.replica.state.value,
+        "done": lambda view: view.held.replica.done_bytes,
+        "left": lambda view: view.held.replica.total_bytes - view.held.replica.done_bytes,
+        "problem": lambda view: view.held.replica.problem,
+    },
+    identity=lambda view: f"{view.server.name} {view.held.name.image} {view.held.name.number:010}",
+)
+
+
+def all_replicas(views: Iterable[ServerView]) -> Iterator[HeldReplica]:
+    """Give the replicas of all servers; a root of several versions counts for each."""
+    for view in views:
+        for held in view.held:
+            yield HeldReplica(held, view.server, view.site)
 
 
 class ListServers:

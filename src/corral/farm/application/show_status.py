@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from corral.farm.application.listing import Columns
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.records import Transactions
@@ -23,6 +25,25 @@ class SessionView:
     server_state: ServerState
     """``unknown`` means that the session was there when the server last reported."""
     device: Device | None
+
+
+SESSIONS: Final = Columns[SessionView](
+    values={
+        "device": lambda view: None if view.device is None else view.device.name,
+        "version": lambda view: view.session.export,
+        "image": lambda view: view.session.export.partition("/")[0],
+        "server": lambda view: view.server.name,
+        "state": lambda view: view.server_state.value,
+        "address": lambda view: view.session.address,
+        "since": lambda view: view.session.connected_at,
+        "sent": lambda view: view.session.sent_bytes,
+    },
+    # A connection has no name of its own; two of one device are told apart by their ports.
+    identity=lambda view: (
+        f"{view.server.name} {view.session.connected_at.isoformat()} {view.session.address}"
+        f" {view.session.export}"
+    ),
+)
 
 
 @dataclass(frozen=True)

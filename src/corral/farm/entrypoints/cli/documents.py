@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from corral.farm.application.list_servers import ServerView
     from corral.farm.application.log_device_in import LoginAnswer
     from corral.farm.application.show_farm import FarmSummary
-    from corral.farm.application.show_status import FarmStatus
+    from corral.farm.application.show_status import FarmStatus, SessionView
     from corral.farm.application.verify_store import StoreReport
     from corral.farm.application.verify_version import VersionVerification
     from corral.farm.domain.estate.farm import Farm
@@ -313,6 +313,20 @@ def login_answer(answer: LoginAnswer) -> dict[str, Json]:
     }
 
 
+def session_view(view: SessionView) -> dict[str, Json]:
+    """Show a session."""
+    return {
+        "device": None if view.device is None else view.device.name,
+        "device_id": (None if view.session.device_id is None else str(view.session.device_id)),
+        "version": view.session.export,
+        "server": view.server.name,
+        "server_state": view.server_state.value,
+        "address": view.session.address,
+        "connected_at": _instant(view.session.connected_at),
+        "sent_bytes": view.session.sent_bytes,
+    }
+
+
 def farm_status(status: FarmStatus) -> dict[str, Json]:
     """Show who streams what."""
     return {
@@ -332,19 +346,5 @@ def farm_status(status: FarmStatus) -> dict[str, Json]:
             }
             for line in status.servers
         ],
-        "sessions": [
-            {
-                "device": None if view.device is None else view.device.name,
-                "device_id": (
-                    None if view.session.device_id is None else str(view.session.device_id)
-                ),
-                "version": view.session.export,
-                "server": view.server.name,
-                "server_state": view.server_state.value,
-                "address": view.session.address,
-                "connected_at": _instant(view.session.connected_at),
-                "sent_bytes": view.session.sent_bytes,
-            }
-            for view in status.sessions
-        ],
+        "sessions": [session_view(view) for view in status.sessions],
     }

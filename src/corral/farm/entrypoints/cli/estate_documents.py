@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corral.farm.application.list_collections import CollectionView
+    from corral.farm.application.list_servers import HeldReplica
     from corral.farm.application.list_sites import SiteView
     from corral.farm.application.list_stores import StoreView
     from corral.farm.entrypoints.cli.output import Json
@@ -53,4 +54,20 @@ def store_view(view: StoreView) -> dict[str, Json]:
             {"name": server.name, "path": str(server.store.path), "folder": str(server.store.id)}
             for server in view.servers
         ],
+    }
+
+
+def replica(view: HeldReplica) -> dict[str, Json]:
+    """Show what a server holds of a version."""
+    replica = view.held.replica
+    return {
+        "version": str(view.held.name),
+        "root": replica.root.hex,
+        "server": view.server.name,
+        "site": view.site.name,
+        "state": replica.state.value,
+        "done_bytes": replica.done_bytes,
+        "total_bytes": replica.total_bytes,
+        "fetched_bytes": replica.fetched_bytes,
+        "problem": replica.problem,
     }

@@ -6,14 +6,19 @@ import typer
 
 from corral.farm.entrypoints.cli.commands import (
     collection,
+    device,
     device_change,
     farm,
     image,
     named_store,
+    replica,
     serve,
+    server,
     server_change,
+    session,
     site,
     status,
+    store,
     version,
 )
 from corral.farm.entrypoints.cli.opening import FarmOption, Root
@@ -30,12 +35,17 @@ app = typer.Typer(
 )
 app.add_typer(farm.commands, name="farm")
 app.add_typer(site.commands, name="site")
-app.add_typer(server_change.commands, name="server")
-app.add_typer(named_store.commands, name="store")
+server.commands.add_typer(server_change.commands)
+app.add_typer(server.commands, name="server")
+store.commands.add_typer(named_store.commands)
+app.add_typer(store.commands, name="store")
 image.commands.add_typer(version.commands)
 app.add_typer(image.commands, name="image")
 app.add_typer(collection.commands, name="collection")
-app.add_typer(device_change.commands, name="device")
+device.commands.add_typer(device_change.commands)
+app.add_typer(device.commands, name="device")
+app.add_typer(session.commands, name="session")
+app.add_typer(replica.commands, name="replica")
 app.command("status", epilog="Example: corral status")(status.show_status)
 app.add_typer(serve.commands, name="serve")
 

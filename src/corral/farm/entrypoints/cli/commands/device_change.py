@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
-from corral.farm.entrypoints.cli.commands.device import CollectionOption, DeviceArgument, commands
+from corral.farm.entrypoints.cli.commands.device import CollectionOption, DeviceArgument
 from corral.farm.entrypoints.cli.edits import DescriptionOption, RevisionOption, edit
 from corral.farm.entrypoints.cli.failures import ExitCode
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from corral.farm.application.import_devices import DeviceImport
     from corral.farm.entrypoints.cli.output import Json
 
-__all__ = ["commands"]
+commands = typer.Typer()
+"""They stand among those of :mod:`.device`."""
 
 
 @commands.command("change", epilog="Example: corral device change pc1 --type test")

@@ -9,6 +9,16 @@ from corral.farm.domain.naming import some_of
 from corral.farm.entrypoints.cli import completion, documents, opening
 from corral.farm.entrypoints.cli.failures import ExitCode
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
     human_size,
@@ -24,7 +34,7 @@ from corral.farm.application.ports.disk_files import DiskFormat  # isort: skip
 
 if TYPE_CHECKING:
     from corral.farm.application.import_image import ImportOutcome
-    from corral.farm.application.list_images import VersionView
+    from corral.farm.application.list_images import ImageView, VersionView
     from corral.farm.bootstrap import Application
     from corral.farm.domain.image.version import VersionName
 
@@ -149,31 +159,89 @@ def _print_outcome(outcome: "ImportOutcome") -> None:
     print_facts(facts)
 
 
-@commands.command("list", epilog="Example: corral image list")
-def list_images(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+@commands.command("list", epilog="Example: corral image list --sort -devices")
+def list_images(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the images with their newest versions."""
-    views = opening.opened(context, farm).list_images()
+    """List the images; keys are name, description, newest, versions, devices, created."""
+    from corral.farm.application.list_images import IMAGES  # noqa: PLC0415 - not for `--help`
+
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(opening.opened(context, farm).list_images(), IMAGES, wish)
     if as_json:
-        print_json([documents.image_view(view) for view in views])
+        print_page_json(page, wish, documents.image_view)
         return
-    print_table(
-        "",
+    print_page(
+        page,
+        wish,
         ("IMAGE", "NEWEST", "ROOT", ">SIZE", ">VERSIONS", ">DEVICES", "PUBLISHED"),
-        (
-            (
-                view.image.name + (" (busy)" if view.is_busy else ""),
-                "-" if view.newest is None else str(view.newest.name),
-                "-" if view.newest is None else view.newest.root.short,
-                "-" if view.newest is None else human_size(view.newest.size_bytes),
-                str(len(view.versions)),
-                str(view.device_count),
-                human_time(None if view.newest is None else view.newest.published_at),
-            )
-            for view in views
-        ),
+        _row,
         empty="no images yet: corral image import",
+    )
+
+
+def _row(view: "ImageView") -> tuple[str, ...]:
+    newest = view.newest
+    return (
+        view.image.name + (" (busy)" if view.is_busy else ""),
+        "-" if newest is None else str(newest.name),
+        "-" if newest is None else newest.root.short,
+        "-" if newest is None else human_size(newest.size_bytes),
+        str(len(view.versions)),
+        str(view.device_count),
+        human_time(None if newest is None else newest.published_at),
+    )
+
+
+@commands.command("versions", epilog="Example: corral image versions --filter access=test")
+def list_versions(  # noqa: PLR0913
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the versions of all images.
+
+    Keys are name, image, number, root, access, state, size, published, description, server.
+    """
+    from corral.farm.application.list_images import VERSIONS, all_versions  # noqa: PLC0415
+
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(all_versions(opening.opened(context, farm).list_images()), VERSIONS, wish)
+    if as_json:
+        print_page_json(page, wish, documents.version_view)
+        return
+    print_page(
+        page,
+        wish,
+        ("VERSION", "ROOT", ">SIZE", "ACCESS", "STATE", "PUBLISHED", "ON", "DESCRIPTION"),
+        _version_row,
+        empty="no versions yet: corral image import",
+    )
+
+
+def _version_row(view: "VersionView") -> tuple[str, ...]:
+    version = view.version
+    return (
+        str(version.name),
+        version.root.short,
+        human_size(version.size_bytes),
+        version.access.value,
+        version.state.value,
+        human_time(version.published_at),
+        " ".join(one.server.name for one in view.replicas),
+        version.description,
     )
 
 

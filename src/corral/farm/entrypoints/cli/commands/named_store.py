@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corral.farm.entrypoints.cli import completion, estate_documents, opening
-from corral.farm.entrypoints.cli.commands.store import commands
 from corral.farm.entrypoints.cli.edits import (
     DescriptionOption,
     RevisionOption,
@@ -29,7 +28,8 @@ from corral.farm.entrypoints.cli.output import print_facts, print_json, print_li
 if TYPE_CHECKING:
     from corral.farm.application.list_stores import StoreView
 
-__all__ = ["commands"]
+commands = typer.Typer()
+"""They stand among those of :mod:`.store`."""
 
 StoreArgument = Annotated[
     str,

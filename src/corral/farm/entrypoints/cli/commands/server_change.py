@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
-from corral.farm.entrypoints.cli.commands.server import ServerArgument, commands
+from corral.farm.entrypoints.cli.commands.server import ServerArgument
 from corral.farm.entrypoints.cli.edits import (
     DescriptionOption,
     RevisionOption,
@@ -18,7 +18,8 @@ from corral.farm.entrypoints.cli.edits import (
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import print_json, print_line
 
-__all__ = ["commands"]
+commands = typer.Typer()
+"""They stand among those of :mod:`.server`."""
 
 
 class Switch(StrEnum):
