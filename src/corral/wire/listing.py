@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
+from corral.wire.estate import Listed
 from corral.wire.message import (
-    Address,
     Bytes,
     ExportName,
-    HttpUrl,
     Message,
     Name,
     Part,
@@ -26,40 +25,6 @@ class Health(Message):
     """If so, nothing can be changed, and devices are answered from a snapshot of the farm."""
     logins_taken_at: UnixSeconds | None = None
     """When that snapshot was taken, as long as the database is away; none if there is none."""
-
-
-class HeldVersion(Part):
-    """A version that a server should hold, and how far it is."""
-
-    version: ExportName
-    root: RootHex
-    state: ReplicaState
-    done_bytes: Bytes
-    total_bytes: Bytes
-    fetched_bytes: Bytes
-    problem: str
-
-
-class ServerItem(Part):
-    """A server of the farm."""
-
-    name: Name
-    state: str
-    draining: bool
-    addresses: tuple[Address, ...]
-    chunk_url: HttpUrl
-    sessions: int | None
-    """As last reported; none before the first report."""
-    reported_at: UnixSeconds | None
-    store_free_bytes: Bytes | None
-    counters: dict[str, int]
-    versions: tuple[HeldVersion, ...]
-
-
-class ServerList(Message):
-    """The answer to ``GET /v1/servers``."""
-
-    servers: tuple[ServerItem, ...]
 
 
 class Holder(Part):
@@ -94,27 +59,10 @@ class ImageItem(Part):
     versions: tuple[VersionItem, ...]
 
 
-class ImageList(Message):
+class ImageList(Listed):
     """The answer to ``GET /v1/images``."""
 
     images: tuple[ImageItem, ...]
-
-
-class DeviceItem(Part):
-    """A device of the farm. Its key is known to nobody but the device."""
-
-    name: Name
-    mac: str
-    image: Name | None
-    version: ExportName | None
-    """What it would start from now."""
-    last_login_at: UnixSeconds | None
-
-
-class DeviceList(Message):
-    """The answer to ``GET /v1/devices``."""
-
-    devices: tuple[DeviceItem, ...]
 
 
 class SessionItem(Part):
@@ -129,7 +77,7 @@ class SessionItem(Part):
     sent_bytes: Bytes
 
 
-class SessionList(Message):
+class SessionList(Listed):
     """The answer to ``GET /v1/sessions``: who streams what."""
 
     generation: int

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from corral.farm.adapters.farm_folder.farm_key import is_signed
 from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
@@ -104,7 +105,13 @@ def farm() -> SmallFarm:
 @contextmanager
 def served(farm: SmallFarm, limits: Limits | None = None) -> Iterator[httpx.Client]:
     """Serve the API of a farm on a free port."""
-    app = create_app(farm.application, READER.digest(), limits)
+    with served_app(create_app(farm.application, READER.digest(), limits)) as client:
+        yield client
+
+
+@contextmanager
+def served_app(app: FastAPI) -> Iterator[httpx.Client]:
+    """Serve an API on a free port."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)

@@ -17,7 +17,8 @@ from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.entrypoints.http.admission import Limits
 from corral.farm.entrypoints.http.openapi import description
-from corral.wire.listing import DeviceList, Health, ImageList, ServerList, SessionList
+from corral.wire.estate import DeviceList, ServerList
+from corral.wire.listing import Health, ImageList, SessionList
 from corral.wire.login import LoginAnswer, LoginRequest
 from corral.wire.problem import Problem
 from corral.wire.server import (

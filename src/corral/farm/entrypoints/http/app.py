@@ -8,7 +8,16 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from corral.farm.domain.access.token import TokenDigest
-from corral.farm.entrypoints.http import devices, lists, servers
+from corral.farm.entrypoints.http import (
+    collections,
+    devices,
+    estate_devices,
+    estate_servers,
+    lists,
+    servers,
+    sites,
+    stores,
+)
 from corral.farm.entrypoints.http.admission import Admission, Limits
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins
@@ -22,6 +31,8 @@ _UNHAPPY = (
     HTTPStatus.FORBIDDEN,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.CONFLICT,
+    HTTPStatus.PRECONDITION_FAILED,
+    HTTPStatus.PRECONDITION_REQUIRED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -65,6 +76,11 @@ def create_app(
             devices.routes(application, logins),
             servers.routes(application, logins),
             lists.routes(),
+            sites.routes(),
+            collections.routes(),
+            stores.routes(),
+            estate_servers.routes(),
+            estate_devices.routes(),
             _health(application, logins),
         ),
     )

@@ -5,11 +5,21 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from corral.farm.application.list_images import ImageView, VersionView
-from corral.farm.application.list_servers import ServerView
-from corral.farm.domain.access.permission import Permission
+from corral.farm.application.list_images import (
+    IMAGES,
+    VERSIONS,
+    ImageView,
+    VersionView,
+    all_versions,
+)
+from corral.farm.application.list_servers import REPLICAS, HeldReplica, all_replicas
+from corral.farm.application.listing import page_of
+from corral.farm.application.show_status import SESSIONS
+from corral.farm.domain.access.permission import Permission, Place
+from corral.farm.domain.image.version import Version
 from corral.farm.entrypoints.http.permitted import Caller, permitted
-from corral.wire import listing
+from corral.farm.entrypoints.http.wishes import Wished
+from corral.wire import estate, listing
 from corral.wire.server import ReplicaState
 
 
@@ -17,42 +27,66 @@ def routes() -> APIRouter:
     """Give the routes."""
     router = APIRouter(prefix="/v1", tags=["lists"])
 
-    @router.get("/servers", operation_id="list_servers")
-    def servers(caller: Annotated[Caller, permitted(Permission.SERVER_READ)]) -> listing.ServerList:
-        """List the servers, and what each holds."""
-        return listing.ServerList(servers=tuple(map(_server, caller.application.list_servers())))
-
     @router.get("/images", operation_id="list_images")
-    def images(caller: Annotated[Caller, permitted(Permission.IMAGE_READ)]) -> listing.ImageList:
-        """List the images with their versions, and who holds each."""
-        return listing.ImageList(images=tuple(map(_image, caller.application.list_images())))
+    def images(
+        wish: Wished, caller: Annotated[Caller, permitted(Permission.IMAGE_READ)]
+    ) -> listing.ImageList:
+        """List the images with their versions, and who holds each.
 
-    @router.get("/devices", operation_id="list_devices")
-    def devices(caller: Annotated[Caller, permitted(Permission.DEVICE_READ)]) -> listing.DeviceList:
-        """List the devices, and what each would start from now."""
-        return listing.DeviceList(
-            devices=tuple(
-                listing.DeviceItem(
-                    name=view.device.name,
-                    mac=str(view.device.mac),
-                    image=view.image,
-                    version=None if view.version is None else str(view.version),
-                    last_login_at=(
-                        None
-                        if view.device.last_login is None
-                        else _seconds(view.device.last_login.at)
-                    ),
-                )
-                for view in caller.application.list_devices()
-            )
+        Keys are name, description, newest, versions, devices, created.
+        """
+        page = page_of(caller.application.list_images(), IMAGES, wish)
+        return listing.ImageList(
+            images=tuple(map(_image, page.items)), total=page.total, next=page.next
+        )
+
+    @router.get("/versions", operation_id="list_versions")
+    def versions(
+        wish: Wished, caller: Annotated[Caller, permitted(Permission.VERSION_READ)]
+    ) -> estate.VersionList:
+        """List the versions of all images.
+
+        Keys are name, image, number, root, access, state, size, published, description, server.
+        """
+        page = page_of(all_versions(caller.application.list_images()), VERSIONS, wish)
+        return estate.VersionList(
+            versions=tuple(_listed_version(view.version) for view in page.items),
+            total=page.total,
+            next=page.next,
+        )
+
+    @router.get("/replicas", operation_id="list_replicas")
+    def replicas(
+        wish: Wished, caller: Annotated[Caller, permitted(Permission.REPLICA_READ)]
+    ) -> estate.ReplicaList:
+        """List what each server holds, or should hold, of each version.
+
+        Keys are version, image, root, server, site, state, done, left, problem.
+        """
+        page = page_of(all_replicas(caller.application.list_servers()), REPLICAS, wish)
+        return estate.ReplicaList(
+            replicas=tuple(map(_replica, page.items)), total=page.total, next=page.next
         )
 
     @router.get("/sessions", operation_id="list_sessions")
     def sessions(
-        caller: Annotated[Caller, permitted(Permission.STATUS_READ)],
+        wish: Wished, caller: Annotated[Caller, permitted(Permission.STATUS_READ)]
     ) -> listing.SessionList:
-        """Say who streams what, as the servers last reported."""
+        """Say who streams what, as the servers last reported.
+
+        Keys are device, version, image, server, state, address, since, sent.
+        """
         status = caller.application.show_status()
+        seen = [
+            view
+            for view in status.sessions
+            if caller.may(Permission.STATUS_READ, Place(view.server.site_id))
+            or (
+                view.device is not None
+                and caller.may(Permission.STATUS_READ, Place(collection=view.device.collection_id))
+            )
+        ]
+        page = page_of(seen, SESSIONS, wish)
         return listing.SessionList(
             generation=status.farm.generation,
             sessions=tuple(
@@ -65,38 +99,13 @@ def routes() -> APIRouter:
                     connected_at=_seconds(view.session.connected_at),
                     sent_bytes=view.session.sent_bytes,
                 )
-                for view in status.sessions
+                for view in page.items
             ),
+            total=page.total,
+            next=page.next,
         )
 
     return router
-
-
-def _server(view: ServerView) -> listing.ServerItem:
-    report = view.server.last_report
-    return listing.ServerItem(
-        name=view.server.name,
-        state=view.state,
-        draining=view.server.draining,
-        addresses=tuple(str(address) for address in view.server.advertised),
-        chunk_url=view.server.chunk_url,
-        sessions=None if report is None else report.session_count,
-        reported_at=None if report is None else _seconds(report.at),
-        store_free_bytes=None if report is None else report.free_bytes,
-        counters={} if report is None else dict(report.counters),
-        versions=tuple(
-            listing.HeldVersion(
-                version=str(held.name),
-                root=held.replica.root.hex,
-                state=ReplicaState(held.replica.state.value),
-                done_bytes=held.replica.done_bytes,
-                total_bytes=held.replica.total_bytes,
-                fetched_bytes=held.replica.fetched_bytes,
-                problem=held.replica.problem,
-            )
-            for held in view.held
-        ),
-    )
 
 
 def _image(view: ImageView) -> listing.ImageItem:
@@ -128,6 +137,35 @@ def _version(view: VersionView) -> listing.VersionItem:
             )
             for held in view.replicas
         ),
+    )
+
+
+def _listed_version(version: Version) -> estate.VersionItem:
+    return estate.VersionItem(
+        name=str(version.name),
+        image=version.name.image,
+        number=version.number,
+        root=version.root.hex,
+        size_bytes=version.size_bytes,
+        access=version.access,
+        state=version.state,
+        published_at=_seconds(version.published_at),
+        description=version.description,
+    )
+
+
+def _replica(view: HeldReplica) -> estate.ReplicaItem:
+    replica = view.held.replica
+    return estate.ReplicaItem(
+        version=str(view.held.name),
+        root=replica.root.hex,
+        server=view.server.name,
+        site=view.site.name,
+        state=ReplicaState(replica.state.value),
+        done_bytes=replica.done_bytes,
+        total_bytes=replica.total_bytes,
+        fetched_bytes=replica.fetched_bytes,
+        problem=replica.problem,
     )
 
 
