@@ -68,6 +68,8 @@ class ServerConfiguration(Message):
     replication_ticket: str
     """Opens the chunk servers of the peers; a secret."""
     draining: bool = False
+    reader_digest: Base64 = ""
+    """SHA-256 of the key that opens the metrics at the management address; empty for nobody."""
     management: Address | None = None
     """Where devices can log in whatever becomes of the API, and where the process says how it is;
     no such listener if there is none."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from demo.processes import free_port
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.farm.disks import write_random_disk
 from tests.integration.farm.estate import DEVICE, IMAGE, Estate
@@ -114,3 +115,21 @@ def test_a_forged_snapshot_is_not_believed(managed: Managed) -> None:
     estate.wait_for(answers, "the server does not listen")
     assert managed.log_in().json()["code"] == "login-awaits-farm"
     assert "logins-unusable" in estate.log_of("s1")
+
+
+def test_metrics_of_a_stream_process_are_for_the_reader(managed: Managed) -> None:
+    client = managed.estate.start_client("pc1-metrics")
+    client.read_once(managed.estate.root)
+    url = f"{managed.url}/metrics"
+    assert httpx.get(url, trust_env=False).status_code == 401
+    reader = (managed.estate.corral.farm / "reader.key").read_text().strip()
+    authorized = {"Authorization": f"Bearer {reader}"}
+    answer = httpx.get(url, headers=authorized, trust_env=False)
+    found = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert found["corral_stream_reads_total"] > 0
+    assert found["corral_stream_read_seconds_bucket"] >= 0
+    assert found["corral_stream_sessions"] >= 1

@@ -61,10 +61,6 @@ impl Ranges {
         drop(held.unwrap_or_else(PoisonError::into_inner));
         true
     }
-
-    pub(super) fn thaw(&self) {
-        self.lock().is_frozen = false;
-    }
 }
 
 impl Drop for HeldRange<'_> {
@@ -120,7 +116,5 @@ mod tests {
             receiver.recv().unwrap();
         });
         assert!(ranges.hold(5..6).is_none() && !ranges.freeze());
-        ranges.thaw();
-        assert!(ranges.hold(5..6).is_some());
     }
 }

@@ -7,6 +7,8 @@ written.
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 import sys
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
 LogFormat = Literal["json", "text"]
+
+REQUEST_ID_HEADER: Final = "x-request-id"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 _SECRET_NAMES: Final = frozenset(
     {"token", "key", "ticket", "authorization", "replication_ticket", "secret", "password"}
@@ -54,6 +59,16 @@ def set_up(log_format: LogFormat) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def request_id(given: str | None) -> str:
+    """Give the id that a request is known by: the caller's if it is fit to be logged, or a new one.
+
+    It stands in every line that any process logs for the request.
+    """
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(16)
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 
 from corral.farm.domain.access.token import TokenDigest
 from corral.farm.entrypoints.http import (
@@ -14,6 +15,7 @@ from corral.farm.entrypoints.http import (
     estate_devices,
     estate_servers,
     lists,
+    metrics,
     servers,
     sites,
     stores,
@@ -21,8 +23,10 @@ from corral.farm.entrypoints.http import (
 from corral.farm.entrypoints.http.admission import Admission, Limits
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins
+from corral.farm.entrypoints.http.metrics import FarmCollector
 from corral.farm.entrypoints.http.permitted import Gate, OpenTo, open_to, serve_declared
 from corral.farm.entrypoints.http.problems import MEDIA_TYPE, answer_with_problems
+from corral.farm.entrypoints.http.tracing import Tracing
 from corral.wire.listing import Health
 from corral.wire.problem import Problem
 
@@ -69,12 +73,14 @@ def create_app(
         },
     )
     answer_with_problems(app)
+    registry = CollectorRegistry()
+    registry.register(FarmCollector(application, logins))
     serve_declared(
         app,
         Gate(application, reader),
         (
             devices.routes(application, logins),
-            servers.routes(application, logins),
+            servers.routes(application, logins, reader),
             lists.routes(),
             sites.routes(),
             collections.routes(),
@@ -82,9 +88,11 @@ def create_app(
             estate_servers.routes(),
             estate_devices.routes(),
             _health(application, logins),
+            metrics.routes(registry),
         ),
     )
     app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)
+    app.add_middleware(Tracing, registry=registry)
     return app
 
 

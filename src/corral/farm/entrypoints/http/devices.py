@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 
+import structlog
 from fastapi import APIRouter, Request
 
 from corral.farm.domain.access.token import Token
@@ -13,6 +14,8 @@ from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins, in_wire
 from corral.farm.entrypoints.http.permitted import OpenTo, open_to
 from corral.wire.login import LoginAnswer, LoginRequest
 
+_log = structlog.get_logger("corral.http")
+
 
 def routes(application: Application, logins: Logins | None) -> APIRouter:
     """Give the routes; with ``logins``, also those that the database is away for are answered."""
@@ -23,14 +26,21 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
     ) -> LoginAnswer:
         device = application.recognise_device(name, key)
         running = None if request is None or request.running is None else RootHash(request.running)
-        return in_wire(
-            application.log_device_in(
-                device,
-                running,
-                address=address,
-                is_failing_over=request is not None and request.failing_over,
-            )
+        given = application.log_device_in(
+            device,
+            running,
+            address=address,
+            is_failing_over=request is not None and request.failing_over,
         )
+        # The id is what tickets carry, and so what the servers' logs call this device.
+        _log.info(
+            "logged in",
+            device=str(name),
+            device_id=str(device),
+            version=str(given.version.name),
+            server=str(given.servers[0].name),
+        )
+        return in_wire(given)
 
     @router.post(
         "/{name}/login", operation_id="log_device_in", dependencies=[open_to(OpenTo.DEVICES)]

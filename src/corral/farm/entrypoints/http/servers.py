@@ -17,6 +17,7 @@ from corral.farm.application.take_server_report import (
     ReportedSession,
     ServerReport,
 )
+from corral.farm.domain.access.token import TokenDigest
 from corral.farm.domain.delivery.device import DeviceId
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
@@ -30,8 +31,11 @@ from corral.wire.logins import SignedLogins
 _NOT_MODIFIED = 304
 
 
-def routes(application: Application, logins: Logins | None) -> APIRouter:
-    """Give the routes; ``logins`` are what servers keep for the time without a database."""
+def routes(application: Application, logins: Logins | None, reader: TokenDigest) -> APIRouter:
+    """Give the routes; ``logins`` are what servers keep for the time without a database.
+
+    ``reader`` is the digest of the key that opens their metrics.
+    """
     router = APIRouter(
         prefix="/v1/server", tags=["servers"], dependencies=[open_to(OpenTo.SERVERS)]
     )
@@ -47,7 +51,7 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
     ) -> Response:
         """Say what the server of this token should do, unless it has exactly that already."""
         wanted = application.configure_server(application.recognise_server(token))
-        body = _configuration(wanted).model_dump_json().encode()
+        body = _configuration(wanted, reader).model_dump_json().encode()
         tag = f'"{hashlib.sha256(body).hexdigest()}"'
         headers = {"ETag": tag, "Cache-Control": "no-cache"}
         if _is_named(tag, if_none_match):
@@ -85,7 +89,7 @@ def _is_named(tag: str, if_none_match: str | None) -> bool:
     return if_none_match is not None and tag in (one.strip() for one in if_none_match.split(","))
 
 
-def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
+def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.ServerConfiguration:
     return wire.ServerConfiguration(
         farm=wanted.farm.id,
         generation=wanted.generation,
@@ -110,6 +114,7 @@ def _configuration(wanted: ServerConfiguration) -> wire.ServerConfiguration:
         ),
         replication_ticket=wanted.replication_ticket,
         draining=wanted.server.draining,
+        reader_digest=_base64(reader.value),
         management=None if wanted.server.management is None else str(wanted.server.management),
         removals=tuple(root.hex for root in wanted.removals),
     )

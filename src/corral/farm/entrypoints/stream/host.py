@@ -44,6 +44,7 @@ class StreamHost:
     _peers: dict[str, native.Peers] = field(default_factory=dict)
     _offered: tuple[str, ...] = ()
     _refused: tuple[RefusedExport, ...] = ()
+    _sessions: dict[tuple[str, int], SessionReport] = field(default_factory=dict)
     replicator: Replicator = field(init=False)
     remover: Remover = field(init=False)
     materialiser: Materialiser = field(init=False)
@@ -105,7 +106,9 @@ class StreamHost:
         self.remover.work()
 
     def report(self) -> ServerReport:
-        """Say what is."""
+        """Say what is; whoever came or went since the last time is logged."""
+        sessions = tuple(map(_session, self.server.sessions()))
+        self._log_changes({(one.address, one.connected_at): one for one in sessions})
         free: int | None
         try:
             free = self.store.free_bytes()
@@ -119,14 +122,37 @@ class StreamHost:
             refused=self._refused,
             replicas=self.replicator.reports(),
             removed=self.remover.removed(),
-            sessions=tuple(map(_session, self.server.sessions())),
+            sessions=sessions,
             counters=self.server.counters(),
             store_free_bytes=free,
         )
 
+    def _log_changes(self, present: dict[tuple[str, int], SessionReport]) -> None:
+        """One line for each, with the id of the device that the API's log has for its login."""
+        for event, ones, others in (
+            ("stream begins", present, self._sessions),
+            ("stream ends", self._sessions, present),
+        ):
+            for key in ones.keys() - others.keys():
+                one = ones[key]
+                device = None if one.subject is None else str(one.subject)
+                _log.info(
+                    event,
+                    device_id=device,
+                    export=one.export,
+                    address=one.address,
+                    sent_bytes=one.sent_bytes,
+                )
+        self._sessions = present
+
     def drain(self) -> None:
         """Let nobody in any more and ask clients to move."""
         self.server.drain()
+
+    @property
+    def reader_digest(self) -> bytes:
+        """The digest of the key that opens the metrics; empty before the farm said one."""
+        return b"" if self._in_force is None else base64.b64decode(self._in_force.reader_digest)
 
     @property
     def management(self) -> str | None:

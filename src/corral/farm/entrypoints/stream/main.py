@@ -20,6 +20,7 @@ from corral.farm.entrypoints.stream.api import FarmApi
 from corral.farm.entrypoints.stream.host import StreamHost
 from corral.farm.entrypoints.stream.kept import KeptConfiguration
 from corral.farm.entrypoints.stream.management import Management
+from corral.farm.entrypoints.stream.metrics import StreamMetrics
 from corral.wire.server import ServerFile
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def serve(config: Path) -> None:
     )
     api = FarmApi(server_file)
     logins = _kept_logins(config, server_file)
-    management = Management(server_file.api_urls, logins)
+    management = Management(
+        server_file.api_urls, logins, StreamMetrics(server), lambda: host.reader_digest
+    )
     try:
         _follow(host, api, KeptConfiguration(config), management, signals)
         _drain(host, signals)

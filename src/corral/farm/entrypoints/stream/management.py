@@ -25,19 +25,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from corral.farm.adapters.clock import SystemClock
-from corral.farm.domain.access.token import Token
+from corral.farm.adapters.logs import REQUEST_ID_HEADER, request_id
+from corral.farm.domain.access.token import Token, TokenDigest
 from corral.farm.domain.errors import DeniedError, DomainError, InvalidInputError
 from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.errors import AddressUnusableError
+from corral.farm.entrypoints.stream.metrics import CONTENT_TYPE
 from corral.wire.login import LoginRequest
 from corral.wire.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
 
     from corral.farm.adapters.farm_folder.login_snapshot import KeptLogins
+    from corral.farm.entrypoints.stream.metrics import StreamMetrics
 
 _BODY_BYTES: Final = 16 * 1024
 _CONNECTIONS: Final = 512
@@ -56,13 +59,23 @@ class _Asked:
     device: str
     authorization: str
     body: bytes
+    request_id: str
+    """Goes with the login to the API, so that both processes' logs tell of the same one."""
 
 
 class Management:
     """Serves the management address from a thread of its own."""
 
-    def __init__(self, api_urls: Sequence[str], logins: KeptLogins) -> None:
+    def __init__(
+        self,
+        api_urls: Sequence[str],
+        logins: KeptLogins,
+        metrics: StreamMetrics,
+        reader_digest: Callable[[], bytes],
+    ) -> None:
         self.logins = logins
+        self._metrics = metrics
+        self._reader_digest = reader_digest
         self._api_urls = tuple(api_urls)
         self._clock = SystemClock()
         self._client = httpx.Client(timeout=_API_SECONDS, trust_env=False)
@@ -73,6 +86,7 @@ class Management:
             routes=[
                 Route("/v1/devices/{name}/login", self._login, methods=["POST"]),
                 Route("/v1/health", self._health),
+                Route("/metrics", self._read_metrics),
             ]
         )
 
@@ -114,6 +128,18 @@ class Management:
             }
         )
 
+    async def _read_metrics(self, request: Request) -> Response:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        try:
+            key = Token.parse(secret)
+        except DeniedError:
+            key = None
+        digest = TokenDigest(self._reader_digest())
+        if scheme.lower() != "bearer" or key is None or not digest.matches(key):
+            detail = "send 'Authorization: Bearer TOKEN' with the farm's reader key"
+            return _problem(HTTPStatus.UNAUTHORIZED, "bearer-missing", detail)
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
     async def _login(self, request: Request) -> Response:
         body = bytearray()
         async for piece in request.stream():
@@ -122,9 +148,15 @@ class Management:
                 detail = f"a login has at most {_BODY_BYTES} bytes"
                 return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request-too-large", detail)
         asked = _Asked(
-            request.path_params["name"], request.headers.get("authorization", ""), bytes(body)
+            request.path_params["name"],
+            request.headers.get("authorization", ""),
+            bytes(body),
+            request_id(request.headers.get(REQUEST_ID_HEADER)),
         )
-        return await run_in_threadpool(self._answer, asked)
+        with structlog.contextvars.bound_contextvars(request=asked.request_id):
+            answer = await run_in_threadpool(self._answer, asked)
+        answer.headers[REQUEST_ID_HEADER] = asked.request_id
+        return answer
 
     def _answer(self, asked: _Asked) -> Response:
         from_farm = self._ask_farm(asked)
@@ -152,7 +184,9 @@ class Management:
         """Give the API's answer; none if nobody answers, or only with a fault."""
         if self._api_away_until is not None and time.monotonic() < self._api_away_until:
             return None
-        headers = {"Content-Type": "application/json"} if asked.body else {}
+        headers = {REQUEST_ID_HEADER: asked.request_id}
+        if asked.body:
+            headers["Content-Type"] = "application/json"
         if asked.authorization:
             headers["Authorization"] = asked.authorization
         for url in self._api_urls:
