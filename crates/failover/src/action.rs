@@ -67,7 +67,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// All the bytes asked for.
+    /// All that was asked for: of a read, its bytes.
     Data,
     /// The session flags, or a heartbeat read that went well.
     Alive {

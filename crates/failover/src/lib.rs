@@ -29,6 +29,7 @@ mod read;
 mod server;
 mod settings;
 mod view;
+pub mod writable;
 
 pub use action::{
     Action, Answer, ConnectionId, Cookie, Loss, Notice, ReadId, Refusal, ServerId, Verdict,

@@ -1,0 +1,81 @@
+//! The one connection, from the first attempt to its end.
+
+use std::time::{Duration, Instant};
+
+use crate::action::{ConnectionId, Cookie};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Line {
+    /// Connect again at that time.
+    Waiting {
+        until: Instant,
+    },
+    Connecting {
+        connection: ConnectionId,
+        since: Instant,
+    },
+    Ready(Ready),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) connection: ConnectionId,
+    pub(crate) last_heard: Instant,
+    pub(crate) heartbeat: Option<(Cookie, Instant)>,
+    pub(crate) next_heartbeat: Instant,
+}
+
+impl Line {
+    pub(crate) fn ready(&self) -> Option<&Ready> {
+        match self {
+            Self::Ready(ready) => Some(ready),
+            Self::Waiting { .. } | Self::Connecting { .. } => None,
+        }
+    }
+
+    pub(crate) fn ready_mut(&mut self) -> Option<&mut Ready> {
+        match self {
+            Self::Ready(ready) => Some(ready),
+            Self::Waiting { .. } | Self::Connecting { .. } => None,
+        }
+    }
+
+    pub(crate) fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Waiting { .. } => None,
+            Self::Connecting { connection, .. } => Some(*connection),
+            Self::Ready(ready) => Some(ready.connection),
+        }
+    }
+
+    /// Takes a time in which nobody was looking out of every age.
+    pub(crate) fn grow_younger(&mut self, slept: Duration, now: Instant) {
+        match self {
+            Self::Waiting { .. } => {}
+            Self::Connecting { since, .. } => *since += slept,
+            Self::Ready(ready) => {
+                ready.last_heard = now;
+                if let Some((_, sent_at)) = &mut ready.heartbeat {
+                    *sent_at += slept;
+                }
+            }
+        }
+    }
+}
+
+impl Ready {
+    pub(crate) fn new(connection: ConnectionId, now: Instant, first_heartbeat: Instant) -> Self {
+        Self {
+            connection,
+            last_heard: now,
+            heartbeat: None,
+            next_heartbeat: first_heartbeat,
+        }
+    }
+
+    /// The instant from which the present silence counts, if an answer is owed.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        self.heartbeat
+            .map(|(_, sent_at)| sent_at.max(self.last_heard))
+    }
+}
