@@ -22,6 +22,7 @@ from corral.farm.application.import_image import ImportOutcome, ImportRequest
 from corral.farm.application.ports.farm_key import SignatureCheck
 from corral.farm.application.ports.records import Transactions
 from corral.farm.application.progress import Progress
+from corral.farm.application.sign_in import SharedAttempts
 from corral.farm.application.take_server_report import (
     ReportedReplica,
     ReportedSession,
@@ -48,6 +49,7 @@ class MemoryPorts:
     image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
     secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
     passwords: MemoryPasswords = field(default_factory=MemoryPasswords)
+    attempts: SharedAttempts = field(default_factory=SharedAttempts)
     ids: MemoryIds = field(default_factory=MemoryIds)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     clock: MemoryClock = field(default_factory=MemoryClock)

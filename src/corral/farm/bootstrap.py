@@ -99,7 +99,7 @@ from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.set_password import ChangeOwnPassword, SetPassword
 from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
-from corral.farm.application.sign_in import SignIn
+from corral.farm.application.sign_in import SharedAttempts, SignIn
 from corral.farm.application.start_task import BeginTask, StartTask
 from corral.farm.application.take_login_snapshot import TakeLoginSnapshot
 from corral.farm.application.take_server_report import TakeServerReport
@@ -157,6 +157,8 @@ class Ports(Protocol):
     @property
     def passwords(self) -> Passwords: ...  # noqa: D102
     @property
+    def attempts(self) -> SharedAttempts: ...  # noqa: D102
+    @property
     def ids(self) -> IdSource: ...  # noqa: D102
     @property
     def tokens(self) -> TokenSource: ...  # noqa: D102
@@ -170,6 +172,7 @@ class FolderPorts:
     def __init__(self, settings: FarmSettings) -> None:
         self._settings = settings
         self.clock = SystemClock()
+        self.attempts = SharedAttempts()
         self.ids = RandomIds()
         self.tokens = RandomTokens()
         self.image_locks = FileImageLocks(settings.locks_folder)
@@ -270,7 +273,7 @@ class Application:
     @cached_property
     def sign_in(self) -> SignIn:  # noqa: D102
         p = self._ports
-        return SignIn(p.transactions, p.passwords, p.ids, p.tokens, p.clock)
+        return SignIn(p.transactions, p.passwords, p.ids, p.tokens, p.clock, attempts=p.attempts)
 
     @cached_property
     def recognise_caller(self) -> RecogniseCaller:  # noqa: D102

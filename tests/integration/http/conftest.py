@@ -25,6 +25,7 @@ from corral.farm.application.add_server import NewServer
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.ports.farm_key import SignatureCheck
 from corral.farm.application.progress import Progress
+from corral.farm.application.sign_in import SharedAttempts
 from corral.farm.application.take_server_report import ServerReport
 from corral.farm.bootstrap import Application
 from corral.farm.domain.access.token import Token
@@ -35,6 +36,7 @@ from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.entrypoints.http.admission import Limits
 from corral.farm.entrypoints.http.app import create_app
+from corral.farm.entrypoints.http.main import without_delay
 
 DISK = Path("/disks/debian.raw")
 READER = Token(b"R" * 32)
@@ -51,6 +53,7 @@ class MemoryPorts:
     image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
     secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
     passwords: MemoryPasswords = field(default_factory=MemoryPasswords)
+    attempts: SharedAttempts = field(default_factory=SharedAttempts)
     ids: MemoryIds = field(default_factory=MemoryIds)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     clock: MemoryClock = field(default_factory=MemoryClock)
@@ -112,7 +115,7 @@ def served(farm: SmallFarm, limits: Limits | None = None) -> Iterator[httpx.Clie
 @contextmanager
 def served_app(app: FastAPI) -> Iterator[httpx.Client]:
     """Serve an API on a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = without_delay(socket.create_server(("127.0.0.1", 0)))
     config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -45,8 +45,30 @@ class SignedIn:
     secret: Token
 
 
+class SharedAttempts:
+    """The attempts of a process, whose requests come on several threads."""
+
+    def __init__(self, attempts: Attempts | None = None) -> None:
+        self._attempts = attempts or Attempts()
+        self._lock = Lock()
+
+    def begin(self, account: str, address: str, now: datetime) -> None:
+        """Count an attempt before it is looked at; raises ``SignInTooOftenError``."""
+        with self._lock:
+            self._attempts.begin(account, address, now)
+
+    def succeeded(self, account: str, address: str, now: datetime) -> None:
+        """Give the attempt back."""
+        with self._lock:
+            self._attempts.succeeded(account, address, now)
+
+
 class SignIn:
-    """Takes names and passwords from anybody, so that it counts how often."""
+    """Takes names and passwords from anybody, so that it counts how often.
+
+    The transactions are in the name of the account that the caller claims to be: nothing is changed
+    in that name before the password was right.
+    """
 
     def __init__(  # noqa: PLR0913 - one for each port
         self,
@@ -56,8 +78,8 @@ class SignIn:
         tokens: TokenSource,
         clock: Clock,
         *,
+        attempts: SharedAttempts,
         directories: Sequence[Directory] = (),
-        attempts: Attempts | None = None,
     ) -> None:
         self._transactions = transactions
         self._passwords = passwords
@@ -65,8 +87,7 @@ class SignIn:
         self._tokens = tokens
         self._clock = clock
         self._directories = directories
-        self._attempts = attempts or Attempts()
-        self._counting = Lock()
+        self._attempts = attempts
         self._give = GivePassword(passwords, tokens, clock)
 
     def __call__(
@@ -78,16 +99,14 @@ class SignIn:
         ``PasswordMustChangeError``, ``OneTimeSecretExpiredError``, ``PasswordUnfitError``.
         """
         now = self._clock.now()
-        with self._counting:
-            self._attempts.begin(name, address, now)
+        self._attempts.begin(name, address, now)
         with self._transactions.reading() as records:
             found = records.accounts.find(name)
         account = found if self._is_proved(name, found, password) else None
         if account is None or account.disabled:
             self._note_refusal(found, address, now)
             raise SignInWrongError
-        with self._counting:
-            self._attempts.succeeded(name, address, now)
+        self._attempts.succeeded(name, address, now)
         fresh = self._fresh_password(account, password, new, now)
         return self._begun(account, fresh, address)
 

@@ -341,6 +341,7 @@ def test_a_directory_vouches_for_accounts_that_have_no_password_here(farm: FarmI
         ports.ids,
         ports.tokens,
         ports.clock,
+        attempts=ports.attempts,
         directories=[Company()],
     )
     for name in ("eve", "robot"):

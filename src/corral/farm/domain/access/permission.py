@@ -46,8 +46,9 @@ class Permission(StrEnum):
     STORE_CHANGE = "store.change"
     STORE_REMOVE = "store.remove"
     STORE_VERIFY = "store.verify"
-    """Also to scrub and to heal it: nothing is lost by either."""
+    """Of one server. Also to scrub and to heal it: nothing is lost by either."""
     STORE_COLLECT = "store.collect"
+    """Of one server."""
     IMAGE_READ = "image.read"
     IMAGE_IMPORT = "image.import"
     IMAGE_CHANGE = "image.change"
@@ -168,14 +169,14 @@ def _placed(farm: Level, site: Level | None = None, collection: Level | None = N
     return Row(farm, site, collection, is_placed=True)
 
 
-# Columns: over the farm, over a site, over a collection. Images and their versions are the whole
-# farm's: whoever has any role reads them, only roles over the farm change them.
+# Columns: over the farm, over a site, over a collection. Images with their versions, and stores,
+# are the whole farm's: only roles over the farm change them.
 TABLE: Final[Mapping[Permission, Row]] = MappingProxyType(
     {
         _P.FARM_READ: _farms(_R, _R, _R),
         _P.FARM_CHANGE: _farms(_A),
         _P.FARM_CHECK: _farms(_R),
-        _P.SITE_READ: _placed(_R, _R, _R),
+        _P.SITE_READ: _placed(_R, _R),
         _P.SITE_ADD: _farms(_A),
         _P.SITE_CHANGE: _placed(_A, _A),
         _P.SITE_REMOVE: _farms(_A),
@@ -189,10 +190,10 @@ TABLE: Final[Mapping[Permission, Row]] = MappingProxyType(
         _P.SERVER_REMOVE: _placed(_A, _A),
         _P.SERVER_DRAIN: _placed(_O, _O),
         _P.SERVER_BALANCE: _placed(_O, _O),
-        _P.STORE_READ: _placed(_R, _R),
-        _P.STORE_ADD: _placed(_A, _A),
-        _P.STORE_CHANGE: _placed(_A, _A),
-        _P.STORE_REMOVE: _placed(_A, _A),
+        _P.STORE_READ: _farms(_R, _R),
+        _P.STORE_ADD: _farms(_A),
+        _P.STORE_CHANGE: _farms(_A),
+        _P.STORE_REMOVE: _farms(_A),
         _P.STORE_VERIFY: _placed(_O, _O),
         _P.STORE_COLLECT: _placed(_A, _A),
         _P.IMAGE_READ: _farms(_R, _R, _R),

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from corral.farm.domain.access.token import TokenDigest
 from corral.farm.entrypoints.http import (
+    accounts,
+    audit,
     collections,
     devices,
     estate_devices,
@@ -17,6 +19,7 @@ from corral.farm.entrypoints.http import (
     lists,
     metrics,
     servers,
+    sign_in,
     sites,
     stores,
 )
@@ -87,6 +90,12 @@ def create_app(
             stores.routes(),
             estate_servers.routes(),
             estate_devices.routes(),
+            sign_in.routes(application),
+            accounts.account_routes(),
+            accounts.group_routes(),
+            accounts.role_routes(),
+            accounts.token_routes(),
+            audit.routes(),
             _health(application, logins),
             metrics.routes(registry),
         ),

@@ -31,9 +31,10 @@ from corral.farm.application.show_farm import ShowFarm
 from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.take_server_report import TakeServerReport
 from corral.farm.domain.access.actor import Actor
+from corral.farm.entrypoints.http.access_application import AccessApplication
 
 
-class Application(Protocol):
+class Application(AccessApplication, Protocol):
     """The wired use cases that requests call."""
 
     def acting_as(self, actor: Actor) -> "Application":

@@ -20,6 +20,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from corral.farm.application.recognise_caller import RecognisedCaller
 from corral.farm.domain.access.actor import Actor, ActorKind
 from corral.farm.domain.access.permission import (
     READ_ONLY,
@@ -27,7 +28,7 @@ from corral.farm.domain.access.permission import (
     Place,
     Rights,
 )
-from corral.farm.domain.access.token import Token, TokenDigest, TokenWrongError
+from corral.farm.domain.access.token import Token, TokenDigest
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import bearer
 
@@ -51,6 +52,8 @@ class Caller:
     permission: Permission
     application: Application
     """The verbs, done in the name of the caller."""
+    account: RecognisedCaller | None = None
+    """The account and the token behind the caller; none behind the farm's reader key."""
 
     def demand(self, place: Place, permission: Permission | None = None) -> None:
         """Raise ``PermissionMissingError`` unless the caller may do it at ``place``.
@@ -73,13 +76,17 @@ class Gate:
         self._reader = reader
 
     def admitted(self, key: Token, address: str, permission: Permission) -> Caller:
-        """Let a caller in; raises ``TokenWrongError``, ``PermissionMissingError``."""
-        if not self._reader.matches(key):
-            whose = "reader"
-            raise TokenWrongError(whose)
-        READ_ONLY.demand(permission)
-        actor = Actor(ActorKind.READER, "", address)
-        return Caller(actor, READ_ONLY, permission, self._application.acting_as(actor))
+        """Let a caller in.
+
+        Raises ``TokenWrongError``, ``AccessTokenExpiredError``, ``PermissionMissingError``.
+        """
+        if self._reader.matches(key):
+            actor, rights, found = Actor(ActorKind.READER, "", address), READ_ONLY, None
+        else:
+            found = self._application.recognise_caller(key, address)
+            actor, rights = found.actor, found.rights
+        rights.demand(permission)
+        return Caller(actor, rights, permission, self._application.acting_as(actor), found)
 
 
 class Permitted:

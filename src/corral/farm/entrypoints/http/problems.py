@@ -11,6 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from corral.farm.domain.access.errors import (
+    PasswordMustChangeError,
+    PersonNeededError,
+    SignInTooOftenError,
+)
 from corral.farm.domain.access.permission import PermissionMissingError
 from corral.farm.domain.errors import (
     DamagedError,
@@ -42,6 +47,9 @@ STATUS: Final[Mapping[type[DomainError], HTTPStatus]] = MappingProxyType(
         DamagedError: HTTPStatus.INTERNAL_SERVER_ERROR,
         DeniedError: HTTPStatus.UNAUTHORIZED,
         PermissionMissingError: HTTPStatus.FORBIDDEN,
+        PersonNeededError: HTTPStatus.FORBIDDEN,
+        PasswordMustChangeError: HTTPStatus.FORBIDDEN,
+        SignInTooOftenError: HTTPStatus.TOO_MANY_REQUESTS,
         EnvironmentFaultError: HTTPStatus.SERVICE_UNAVAILABLE,
         WorkCancelledError: HTTPStatus.CONFLICT,
     }
