@@ -11,6 +11,7 @@ mod folder;
 mod heal;
 mod http_peers;
 mod import;
+mod ingest;
 mod manifest;
 mod overlay;
 mod pack_writer;
@@ -24,15 +25,17 @@ mod verify;
 
 pub use disk::{DiskSource, NbdDisk, RawFile};
 pub use error::{
-    CreateError, CreateOverlayError, FetchError, FolderError, HealError, ImportError, IoFailure,
-    NoSpace, OpenError, OpenOverlayError, PeerFailure, ReadError, ReplicateError, VerifyError,
-    WriteError,
+    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError,
+    PeerFailure, ReadError, ReplicateError, VerifyError,
 };
 pub use heal::HealReport;
 pub use http_peers::{HttpPeer, HttpPeers};
 pub use import::Imported;
 pub use manifest::{Difference, Manifest};
-pub use overlay::{Overlay, OverlayUsage, Zeroing};
+pub use overlay::{
+    CreateOverlayError, OpenOverlayError, Overlay, OverlayUsage, SealError, Sealed, WriteError,
+    Zeroing,
+};
 pub use progress::{Progress, ProgressValues};
 pub use replicate::Replicated;
 pub use served::{Extent, ServedCounters, ServedVersion};

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use chunk_store::{CHUNK_BYTES, ChunkEncoder, ChunkName, PAGE_NAMES, Page, RootHash, RootRecord};
 
 use crate::catalogue::{Found, decode};
-use crate::import::estimate;
+use crate::ingest::estimate;
 use crate::pack_writer::{PackWriter, salvage};
 use crate::{ChunkSource, IoFailure, MAXIMUM_BATCH_NAMES, Progress, ReplicateError, Store};
 

@@ -17,8 +17,8 @@ use crate::folder::{Folder, sync_folder, write_whole};
 use crate::manifest::PageCache;
 use crate::{
     ChunkSource, CreateError, Difference, DiskSource, FolderError, HealError, HealReport,
-    ImportError, Imported, IoFailure, Manifest, NoPeers, OpenError, Progress, ReadError,
-    ReplicateError, Replicated, ServedVersion, VerifyError, VerifyReport,
+    ImportError, Imported, IoFailure, Manifest, NoPeers, OpenError, Overlay, Progress, ReadError,
+    ReplicateError, Replicated, SealError, Sealed, ServedVersion, VerifyError, VerifyReport,
 };
 
 /// The store format that this code reads and writes.
@@ -258,6 +258,15 @@ impl Store {
         progress: &Progress,
     ) -> Result<Imported, ImportError> {
         crate::import::import(self, source, progress)
+    }
+
+    /// Make a version of what `overlay`, which is in this store, holds. Only chunks that were written to are read; all other
+    /// names are taken from the version below it. The overlay takes no changes from the beginning on.
+    ///
+    /// # Errors
+    /// The overlay may be written to again, if it was not sealed before.
+    pub fn seal(&self, overlay: &Overlay, progress: &Progress) -> Result<Sealed, SealError> {
+        crate::overlay::seal(self, overlay, progress)
     }
 
     /// True if the version is here, complete.

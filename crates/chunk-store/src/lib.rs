@@ -10,6 +10,7 @@ mod name;
 mod overlay;
 mod pack;
 mod page;
+mod rewrite;
 mod root;
 
 pub use chunk::{ChunkDecoder, ChunkEncoder, decode_chunk, encode_chunk};
@@ -30,6 +31,7 @@ pub use pack::{
     pack_header,
 };
 pub use page::{DecodePageError, PAGE_NAMES, Page, PageBuilder, RootHasher};
+pub use rewrite::rewrite_names;
 pub use root::{
     DecodeRootError, HASH_ALGORITHM_BLAKE3, MAXIMUM_IMAGE_BYTES, ROOT_FORMAT, ROOT_RECORD_BYTES,
     RootRecord, chunk_count, depth_for,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chunk_store::{
     CHUNK_BYTES, CHUNK_SIZE, Changed, ChunkName, ENTRY_HEADER_BYTES, Encoding, Entry, EntryHeader,
     PackIndex, PackRecord, PackTrailer, Page, PageBuilder, PageSource, RootHasher, RootRecord,
-    decode_chunk, encode_chunk, walk_difference, walk_names,
+    decode_chunk, encode_chunk, rewrite_names, walk_difference, walk_names,
 };
 use proptest::prelude::*;
 
@@ -79,6 +79,47 @@ fn difference(old: &[ChunkName], new: &[ChunkName]) -> Vec<Changed> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_version_made_of_its_changes_is_the_one_made_of_all_its_names(
+        names in names(),
+        last in 1..=CHUNK_BYTES,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0_u16..60), 0..12),
+    ) {
+        let mut pages = Pages::default();
+        let size = size_of(&names, last);
+        let old = build(&mut pages, &names, size);
+        let changes: std::collections::BTreeMap<u64, ChunkName> = changes
+            .into_iter()
+            .map(|(index, seed)| (index.index(names.len()) as u64, name(seed)))
+            .collect();
+        let mut changed = names.clone();
+        for (index, name) in &changes {
+            changed[usize::try_from(*index).unwrap()] = *name;
+        }
+        let new = build(&mut Pages::default(), &changed, size);
+        let changes: Vec<(u64, ChunkName)> = changes.into_iter().collect();
+        let mut made = HashMap::new();
+        let rewritten = rewrite_names(&old, &mut pages, &changes, &mut |name, bytes| {
+            made.insert(name, bytes.to_vec());
+            Ok(())
+        });
+        prop_assert_eq!(rewritten.unwrap().hash(), new.hash());
+        // One page a level and change at most, and what is made is enough to find every name.
+        prop_assert!(pages.reads <= changes.len() * usize::from(old.depth()));
+        pages.kept.extend(made);
+        let mut found = Vec::new();
+        walk_names(&new, &mut pages, &mut |index, name| {
+            found.push((index, name));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        let expected: Vec<(u64, ChunkName)> = (0..)
+            .zip(changed)
+            .filter(|(_, name)| !name.is_zero())
+            .collect();
+        prop_assert_eq!(found, expected);
+    }
 
     #[test]
     fn a_walk_gives_back_the_names_that_were_put_in(names in names(), last in 1..=CHUNK_BYTES) {

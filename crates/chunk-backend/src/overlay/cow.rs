@@ -247,6 +247,10 @@ impl<B: Below, M: Medium> Cow<B, M> {
         self.ranges.freeze()
     }
 
+    pub(super) fn thaw(&self) {
+        self.ranges.thaw();
+    }
+
     fn failure(&self, operation: &'static str, file: &str, error: std::io::Error) -> IoFailure {
         IoFailure::new(operation, &self.path.join(file), error)
     }

@@ -5,11 +5,13 @@
 
 mod blocks;
 mod cow;
+mod error;
 mod medium;
 mod place;
 #[cfg(test)]
 mod power;
 mod ranges;
+mod seal;
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -17,13 +19,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chunk_store::{BLOCK_BYTES, BlockState, OverlayHead, RootHash};
 
-use crate::{
-    CreateOverlayError, Extent, IoFailure, OpenOverlayError, OverlayId, ReadError, ServedVersion,
-    Store, WriteError,
-};
+use crate::{Extent, IoFailure, OverlayId, ReadError, ServedVersion, Store};
 
 use cow::{Below, Cow, Parts};
 use place::{Locked, Place};
+
+pub use error::{CreateOverlayError, OpenOverlayError, SealError, WriteError};
+pub use seal::Sealed;
+pub(crate) use seal::seal;
 
 /// Whether zeros may be made by giving space back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -192,6 +195,17 @@ impl Overlay {
     /// The version that it was sealed as.
     pub fn sealed_root(&self) -> Option<RootHash> {
         self.own_head().sealed
+    }
+
+    fn mark_sealed(&self, root: RootHash) -> Result<(), IoFailure> {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let sealed = OverlayHead {
+            sealed: Some(root),
+            ..*head
+        };
+        self.locked.write_head(&sealed)?;
+        *head = sealed;
+        Ok(())
     }
 
     /// How full it is.

@@ -42,6 +42,10 @@ impl Place {
         }
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

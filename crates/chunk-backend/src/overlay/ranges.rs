@@ -61,6 +61,10 @@ impl Ranges {
         drop(held.unwrap_or_else(PoisonError::into_inner));
         true
     }
+
+    pub(super) fn thaw(&self) {
+        self.lock().is_frozen = false;
+    }
 }
 
 impl Drop for HeldRange<'_> {
@@ -116,5 +120,7 @@ mod tests {
             receiver.recv().unwrap();
         });
         assert!(ranges.hold(5..6).is_none() && !ranges.freeze());
+        ranges.thaw();
+        assert!(ranges.hold(5..6).is_some());
     }
 }
