@@ -21,6 +21,7 @@ mod input;
 mod listener;
 mod login;
 mod output;
+mod overlay_disk;
 mod pool;
 mod reactor;
 mod residency;
