@@ -3,15 +3,22 @@
 //! Every exception has `code` (kebab case, stable) and `fields` (a dict of what the message names). Which class it has says
 //! what the caller can do about it, which code says exactly what happened.
 
+mod overlays;
+
 use chunk_backend::{
-    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError,
-    ReadError, ReplicateError, VerifyError,
+    CreateError, CreateOverlayError, FetchError, FolderError, HealError, ImportError, IoFailure,
+    NoSpace, OpenError, OpenOverlayError, ReadError, ReplicateError, SealError, VerifyError,
+    WriteError,
 };
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stream_server::{ServeStoreError, StartError as StreamStartError};
+
+pub(crate) use overlays::{
+    OverlayExistsError, OverlayInUseError, OverlaySealedError, UnknownOverlayError,
+};
 
 create_exception!(
     corral_native,
@@ -128,6 +135,14 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Heal(#[from] HealError),
     #[error(transparent)]
+    CreateOverlay(#[from] CreateOverlayError),
+    #[error(transparent)]
+    OpenOverlay(#[from] OpenOverlayError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
     Start(#[from] StreamStartError),
     #[error(transparent)]
     ServeStore(#[from] ServeStoreError),
@@ -191,6 +206,10 @@ fn raised(failure: &Failure) -> Raised {
         Failure::Replicate(error) => replicate(error),
         Failure::Verify(error) => verify(error),
         Failure::Heal(error) => heal(error),
+        Failure::CreateOverlay(error) => overlays::create(error),
+        Failure::OpenOverlay(error) => overlays::open(error),
+        Failure::Write(error) => overlays::write(error),
+        Failure::Seal(error) => overlays::seal(error),
         Failure::Start(error) => start(error),
         Failure::ServeStore(_) => {
             Raised::new(StartError::new_err::<String>, "chunk-service-failed")

@@ -4,6 +4,7 @@
 //! `python/corral_native/__init__.pyi`, and checked against this by `mypy.stubtest`.
 
 mod error;
+mod overlay;
 mod peers;
 mod progress;
 mod reports;
@@ -19,15 +20,18 @@ mod _native {
     #[pymodule_export]
     use super::error::{
         CancelledError, DamagedError, FolderNotEmptyError, NativeError, NewerFormatError,
-        NoSpaceError, NotAStoreError, OtherFarmError, PeersError, SourceError, StartError,
-        StorageError, StoreExistsError, TooLargeError, UnknownVersionError,
+        NoSpaceError, NotAStoreError, OtherFarmError, OverlayExistsError, OverlayInUseError,
+        OverlaySealedError, PeersError, SourceError, StartError, StorageError, StoreExistsError,
+        TooLargeError, UnknownOverlayError, UnknownVersionError,
     };
+    #[pymodule_export]
+    use super::overlay::{Overlay, OverlayHead, OverlayUsage};
     #[pymodule_export]
     use super::peers::Peers;
     #[pymodule_export]
     use super::progress::Progress;
     #[pymodule_export]
-    use super::reports::{Difference, HealReport, Imported, Replicated, VerifyReport};
+    use super::reports::{Difference, HealReport, Imported, Replicated, Sealed, VerifyReport};
     #[pymodule_export]
     use super::served::{ServedCounters, ServedVersion};
     #[pymodule_export]

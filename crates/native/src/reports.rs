@@ -28,6 +28,32 @@ impl From<chunk_backend::Imported> for Imported {
     }
 }
 
+/// What a sealing made.
+#[pyclass(frozen, get_all, module = "corral_native")]
+pub(crate) struct Sealed {
+    root: String,
+    size_bytes: u64,
+    read_chunks: u64,
+    changed_chunks: u64,
+    new_chunks: u64,
+    new_bytes: u64,
+    stored_bytes: u64,
+}
+
+impl From<chunk_backend::Sealed> for Sealed {
+    fn from(sealed: chunk_backend::Sealed) -> Self {
+        Self {
+            root: sealed.root.to_string(),
+            size_bytes: sealed.size_bytes,
+            read_chunks: sealed.read_chunks,
+            changed_chunks: sealed.changed_chunks,
+            new_chunks: sealed.new_chunks,
+            new_bytes: sealed.new_bytes,
+            stored_bytes: sealed.stored_bytes,
+        }
+    }
+}
+
 /// What changed between two versions.
 #[pyclass(frozen, get_all, module = "corral_native")]
 pub(crate) struct Difference {

@@ -9,9 +9,10 @@ use chunk_store::RootHash;
 use pyo3::prelude::*;
 
 use crate::error::Failure;
+use crate::overlay::Overlay;
 use crate::peers::Peers;
 use crate::progress::Progress;
-use crate::reports::{Difference, HealReport, Imported, Replicated, VerifyReport};
+use crate::reports::{Difference, HealReport, Imported, Replicated, Sealed, VerifyReport};
 use crate::served::ServedVersion;
 
 /// An open store. Any thread may use it.
@@ -85,6 +86,18 @@ impl Store {
             let mut source = NbdDisk::connect(&socket, export).map_err(unreadable)?;
             self.import(&mut source, progress)
         })
+    }
+
+    /// Make a version of what an overlay of this store holds.
+    fn seal(
+        &self,
+        py: Python<'_>,
+        overlay: &Overlay,
+        progress: &Progress,
+    ) -> Result<Sealed, Failure> {
+        py.detach(|| self.inner.seal(&overlay.inner, &progress.inner))
+            .map(Sealed::from)
+            .map_err(Failure::from)
     }
 
     fn holds(&self, py: Python<'_>, root: &str) -> Result<bool, Failure> {
@@ -181,7 +194,11 @@ fn farm_id(text: &str) -> Result<FarmId, Failure> {
     parsed(text, "farm id", "a UUID")
 }
 
-fn parsed<T: FromStr>(text: &str, what: &'static str, rule: &'static str) -> Result<T, Failure> {
+pub(crate) fn parsed<T: FromStr>(
+    text: &str,
+    what: &'static str,
+    rule: &'static str,
+) -> Result<T, Failure> {
     text.parse().map_err(|_| Failure::Argument {
         what,
         rule,

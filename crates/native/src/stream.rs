@@ -10,6 +10,7 @@ use stream_server::{
 };
 
 use crate::error::Failure;
+use crate::overlay::Overlay;
 use crate::served::ServedVersion;
 use crate::store::Store;
 
@@ -73,12 +74,21 @@ impl StreamServer {
         self.inner.is_draining()
     }
 
-    /// Offer these and no others.
-    fn apply(&self, py: Python<'_>, exports: Vec<(String, PyRef<'_, ServedVersion>)>) {
-        let exports: Vec<Export> = exports
+    /// Offer these and no others: versions to whoever may read them, and disks each to its device.
+    #[pyo3(signature = (exports, disks = Vec::new()))]
+    fn apply(
+        &self,
+        py: Python<'_>,
+        exports: Vec<(String, PyRef<'_, ServedVersion>)>,
+        disks: Vec<(String, PyRef<'_, Overlay>, [u8; 16])>,
+    ) {
+        let versions = exports
             .into_iter()
-            .map(|(name, version)| Export::version(name, version.inner.clone()))
-            .collect();
+            .map(|(name, version)| Export::version(name, version.inner.clone()));
+        let disks = disks
+            .into_iter()
+            .map(|(name, disk, subject)| Export::disk(name, disk.inner.clone(), subject));
+        let exports: Vec<Export> = versions.chain(disks).collect();
         py.detach(|| self.inner.apply(exports));
     }
 

@@ -20,10 +20,17 @@ __all__ = [
     "NoSpaceError",
     "NotAStoreError",
     "OtherFarmError",
+    "Overlay",
+    "OverlayExistsError",
+    "OverlayHead",
+    "OverlayInUseError",
+    "OverlaySealedError",
+    "OverlayUsage",
     "Peers",
     "PeersError",
     "Progress",
     "Replicated",
+    "Sealed",
     "ServedCounters",
     "ServedVersion",
     "Session",
@@ -34,6 +41,7 @@ __all__ = [
     "StoreExistsError",
     "StreamServer",
     "TooLargeError",
+    "UnknownOverlayError",
     "UnknownVersionError",
     "VerifyReport",
 ]
@@ -60,6 +68,10 @@ class PeersError(NativeError): ...
 class CancelledError(NativeError): ...
 class StorageError(NativeError): ...
 class StartError(NativeError): ...
+class UnknownOverlayError(NativeError): ...
+class OverlayExistsError(NativeError): ...
+class OverlayInUseError(NativeError): ...
+class OverlaySealedError(NativeError): ...
 
 @final
 class Progress:
@@ -99,6 +111,24 @@ class Imported:
     def chunks(self) -> int: ...
     @property
     def zero_chunks(self) -> int: ...
+    @property
+    def new_chunks(self) -> int: ...
+    @property
+    def new_bytes(self) -> int: ...
+    @property
+    def stored_bytes(self) -> int: ...
+
+@final
+class Sealed:
+    @property
+    def root(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def read_chunks(self) -> int:
+        """Those in which something was written; no others are read or hashed."""
+    @property
+    def changed_chunks(self) -> int: ...
     @property
     def new_chunks(self) -> int: ...
     @property
@@ -219,6 +249,8 @@ class Store:
     def import_nbd(
         self, socket: str | PathLike[str], export: str, progress: Progress
     ) -> Imported: ...
+    def seal(self, overlay: Overlay, progress: Progress) -> Sealed:
+        """Make a version of what the overlay holds, which takes no changes from then on."""
     def holds(self, root: str) -> bool: ...
     def versions(self) -> list[str]: ...
     def difference(self, old: str, new: str) -> Difference: ...
@@ -227,6 +259,73 @@ class Store:
     def replicate(self, root: str, peers: Peers, progress: Progress) -> Replicated: ...
     def serve(self, root: str, peers: Peers) -> ServedVersion: ...
     def remove_version(self, root: str) -> None: ...
+
+@final
+class OverlayUsage:
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def changed_bytes(self) -> int:
+        """Bytes that are not the version's any more, zeros among them."""
+    @property
+    def allocated_bytes(self) -> int:
+        """Bytes that are kept for them."""
+    @property
+    def limit_bytes(self) -> int: ...
+    @property
+    def is_full(self) -> bool:
+        """The last write that needed room found none."""
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is taken any more."""
+
+@final
+class OverlayHead:
+    @property
+    def id(self) -> str: ...
+    @property
+    def base(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def limit_bytes(self) -> int: ...
+    @property
+    def sealed_root(self) -> str | None: ...
+
+@final
+class Overlay:
+    """A disk over a version that may be changed.
+
+    No other process has it before the last reference to it is gone.
+    """
+
+    @staticmethod
+    def create(store: Store, overlay: str, base: ServedVersion, limit_bytes: int) -> Overlay: ...
+    @staticmethod
+    def open(store: Store, overlay: str, base: ServedVersion) -> Overlay: ...
+    @staticmethod
+    def remove(store: Store, overlay: str) -> None:
+        """Take it away with all that was written to it; one that is not there is no error."""
+    @staticmethod
+    def list(store: Store) -> list[str]: ...
+    @staticmethod
+    def head(store: Store, overlay: str) -> OverlayHead:
+        """Read what it says of itself, whoever has it open."""
+    @property
+    def id(self) -> str: ...
+    @property
+    def base(self) -> str:
+        """The root of the version below."""
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def sealed_root(self) -> str | None: ...
+    def usage(self) -> OverlayUsage: ...
+    def set_limit(self, limit_bytes: int) -> None: ...
+    def read_at(self, offset: int, length: int) -> bytes: ...
+    def write_at(self, offset: int, data: bytes) -> None: ...
+    def flush(self) -> None:
+        """Make safe what was written."""
 
 @final
 class Session:
@@ -272,8 +371,15 @@ class StreamServer:
         """Where it serves chunks, with the port that was taken."""
     @property
     def is_draining(self) -> bool: ...
-    def apply(self, exports: Sequence[tuple[str, ServedVersion]]) -> None:
-        """Offer these and no others; sessions of the others end."""
+    def apply(
+        self,
+        exports: Sequence[tuple[str, ServedVersion]],
+        disks: Sequence[tuple[str, Overlay, bytes]] = ...,
+    ) -> None:
+        """Offer these and no others; sessions of the others end.
+
+        A disk is only for one device, whose UUID's bytes come with it.
+        """
     def serve_store(self, store: Store) -> None:
         """Give this store's chunks to other servers."""
     def drain(self) -> None: ...
