@@ -72,6 +72,7 @@ def _edited(records: Records, seen: Server, edit: ServerEdit) -> Server:
     if edit.store is not Keep.KEEP:
         store_id = records.stores.get(edit.store).id
     advertised = edited(edit.advertised, seen.advertised) or seen.listen
+    management = edited(edit.management, seen.management)
     return replace(
         seen,
         site_id=site_id,
@@ -79,7 +80,7 @@ def _edited(records: Records, seen: Server, edit: ServerEdit) -> Server:
         description=edited(edit.description, seen.description),
         advertised=tuple(address.reachable() for address in advertised),
         chunks_advertised=edited(edit.chunks_advertised, seen.chunks_advertised).reachable(),
-        management=edited(edit.management, seen.management),
+        management=None if management is None else management.reachable(),
         power_rating=edited(edit.power_rating, seen.power_rating),
         max_devices=edited(edit.max_devices, seen.max_devices),
         max_devices_booting=edited(edit.max_devices_booting, seen.max_devices_booting),

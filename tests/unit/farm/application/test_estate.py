@@ -254,9 +254,14 @@ def test_every_field_of_a_server_is_changed(farm: FarmInMemory) -> None:
 
 def test_server_is_not_reached_by_the_wildcard(farm: FarmInMemory) -> None:
     server = farm.add_server("s1")
-    edit = ServerEdit(advertised=(Address("0.0.0.0", 1),))  # noqa: S104 - to be refused
-    with pytest.raises(AddressUnreachableError):
-        farm.application.change_server(server.name, edit)
+    everywhere = Address("0.0.0.0", 1)  # noqa: S104 - to be refused
+    for edit in (
+        ServerEdit(advertised=(everywhere,)),
+        ServerEdit(chunks_advertised=everywhere),
+        ServerEdit(management=everywhere),
+    ):
+        with pytest.raises(AddressUnreachableError):
+            farm.application.change_server(server.name, edit)
 
 
 def test_device_that_is_disabled_may_not_log_in(farm: FarmInMemory) -> None:

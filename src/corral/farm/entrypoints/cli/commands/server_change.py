@@ -77,7 +77,7 @@ def change_server(  # noqa: PLR0913 - one for each option of the command
         typer.Option(
             "--management",
             metavar="ADDRESS",
-            help="Where it is administered; 'none' for as it streams.",
+            help="Where devices can log in whatever becomes of the API; 'none' for nowhere.",
             show_default=False,
         ),
     ] = None,
