@@ -15,7 +15,7 @@ from corral.farm.domain.access.access_token import (
 from corral.farm.domain.access.errors import AccessTokenNameTakenError, AccessTokenUnknownError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
@@ -58,14 +58,16 @@ class IssueToken:
         name: str,
         scopes: frozenset[Permission],
         expires_at: datetime | None = None,
+        *,
+        life: timedelta = DEFAULT_LIFE,
     ) -> IssuedToken:
-        """Give the token; without a date it lives 90 days.
+        """Give the token, which works until a date or else for so long.
 
         It never allows more than its account may at that moment. Raises ``AccountUnknownError``,
         ``AccessTokenNameTakenError``, ``TokenLifeError``.
         """
         now = self._clock.now()
-        until = checked_expiry(now, expires_at or now + DEFAULT_LIFE)
+        until = checked_expiry(now, expires_at or now + life)
         secret = self._tokens.new()
         with self._transactions.writing() as records:
             owner = records.accounts.get(account)

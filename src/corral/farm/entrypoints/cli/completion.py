@@ -66,6 +66,26 @@ def _stores(application: "Application") -> "Iterator[tuple[str, str]]":
         yield view.store.name, view.store.description or f"{len(view.servers)} servers"
 
 
+def accounts(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer accounts with what they are for."""
+    return _offered(context, incomplete, _accounts)
+
+
+def groups(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer groups with what they are for."""
+    return _offered(context, incomplete, _groups)
+
+
+def _accounts(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_accounts():
+        yield view.account.name, view.account.description
+
+
+def _groups(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_groups():
+        yield view.group.name, view.group.description
+
+
 def _images(application: "Application") -> "Iterator[tuple[str, str]]":
     for view in application.list_images():
         yield view.image.name, f"{len(view.versions)} versions"

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from corral.farm.entrypoints.cli.output import Json
 
 
-def _instant(moment: datetime | None) -> str | None:
+def instant(moment: datetime | None) -> str | None:
+    """Give a moment as programs read it."""
     return None if moment is None else moment.isoformat()
 
 
@@ -43,7 +44,7 @@ def farm(of: Farm) -> dict[str, Json]:
         "name": of.name,
         "public_key": _base64(of.public_key),
         "api_urls": list(of.api_urls),
-        "created_at": _instant(of.created_at),
+        "created_at": instant(of.created_at),
         "generation": of.generation,
     }
 
@@ -78,7 +79,7 @@ def server(of: Server) -> dict[str, Json]:
         "max_devices_booting": of.max_devices_booting,
         "subnets": [str(subnet) for subnet in of.subnets],
         "revision": of.revision,
-        "added_at": _instant(of.added_at),
+        "added_at": instant(of.added_at),
     }
 
 
@@ -90,7 +91,7 @@ def server_view(view: ServerView) -> dict[str, Json]:
         "site": view.site.name,
         "in_store": view.store.name,
         "state": view.state.value,
-        "reported_at": None if report is None else _instant(report.at),
+        "reported_at": None if report is None else instant(report.at),
         "sessions": None if report is None else report.session_count,
         "free_bytes": None if report is None else report.free_bytes,
         "counters": {} if report is None else dict(report.counters),
@@ -118,10 +119,10 @@ def version(of: Version) -> dict[str, Json]:
         "access": of.access.value,
         "state": of.state.value,
         "standing": of.standing.value,
-        "published_at": _instant(of.published_at),
-        "release_at": _instant(of.release_at),
-        "released_at": _instant(of.released_at),
-        "changed_at": _instant(of.changed_at),
+        "published_at": instant(of.published_at),
+        "release_at": instant(of.release_at),
+        "released_at": instant(of.released_at),
+        "changed_at": instant(of.changed_at),
         "changed_by": of.changed_by,
         "revision": of.revision,
     }
@@ -131,7 +132,7 @@ def version_change(name: VersionName, change: VersionChange) -> dict[str, Json]:
     """Show one line of a version's history."""
     return {
         "version": str(name),
-        "at": _instant(change.at),
+        "at": instant(change.at),
         "by": change.by,
         "what": change.what,
         "note": change.note,
@@ -144,7 +145,7 @@ def release_wait(of: ReleaseWait) -> dict[str, Json] | None:
         return None
     return {
         "reason": str(of),
-        "until": _instant(of.until),
+        "until": instant(of.until),
         "lacking": [
             {"server": one.server, "missing_bytes": one.missing_bytes, "problem": one.problem}
             for one in of.lacking
@@ -182,8 +183,8 @@ def replica_view(view: ReplicaView) -> dict[str, Json]:
         "total_bytes": replica.total_bytes,
         "fetched_bytes": replica.fetched_bytes,
         "problem": replica.problem,
-        "wanted_at": _instant(replica.wanted_at),
-        "reported_at": _instant(replica.reported_at),
+        "wanted_at": instant(replica.wanted_at),
+        "reported_at": instant(replica.reported_at),
     }
 
 
@@ -206,7 +207,7 @@ def image_view(view: ImageView) -> dict[str, Json]:
         "id": str(view.image.id),
         "name": view.image.name,
         "description": view.image.description,
-        "created_at": _instant(view.image.created_at),
+        "created_at": instant(view.image.created_at),
         "mode": view.image.mode.value,
         "write_cache": cache_setting(view.image.write_cache),
         "pinned": view.image.pinned,
@@ -290,8 +291,8 @@ def device_view(view: DeviceView) -> dict[str, Json]:
         "disabled": device.disabled,
         "description": device.description,
         "revision": device.revision,
-        "registered_at": _instant(device.registered_at),
-        "last_login_at": None if device.last_login is None else _instant(device.last_login.at),
+        "registered_at": instant(device.registered_at),
+        "last_login_at": None if device.last_login is None else instant(device.last_login.at),
     }
 
 
@@ -322,7 +323,7 @@ def session_view(view: SessionView) -> dict[str, Json]:
         "server": view.server.name,
         "server_state": view.server_state.value,
         "address": view.session.address,
-        "connected_at": _instant(view.session.connected_at),
+        "connected_at": instant(view.session.connected_at),
         "sent_bytes": view.session.sent_bytes,
     }
 
@@ -339,9 +340,7 @@ def farm_status(status: FarmStatus) -> dict[str, Json]:
                 "draining": line.server.draining,
                 "sessions": line.session_count,
                 "reported_at": (
-                    None
-                    if line.server.last_report is None
-                    else _instant(line.server.last_report.at)
+                    None if line.server.last_report is None else instant(line.server.last_report.at)
                 ),
             }
             for line in status.servers

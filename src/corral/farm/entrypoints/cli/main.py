@@ -5,6 +5,9 @@ from typing import Annotated
 import typer
 
 from corral.farm.entrypoints.cli.commands import (
+    account,
+    account_group,
+    audit,
     collection,
     device,
     device_change,
@@ -12,6 +15,7 @@ from corral.farm.entrypoints.cli.commands import (
     image,
     named_store,
     replica,
+    role,
     serve,
     server,
     server_change,
@@ -19,6 +23,7 @@ from corral.farm.entrypoints.cli.commands import (
     site,
     status,
     store,
+    token,
     version,
 )
 from corral.farm.entrypoints.cli.opening import FarmOption, Root
@@ -47,6 +52,11 @@ app.add_typer(device.commands, name="device")
 app.add_typer(session.commands, name="session")
 app.add_typer(replica.commands, name="replica")
 app.command("status", epilog="Example: corral status")(status.show_status)
+app.add_typer(account.commands, name="account")
+app.add_typer(account_group.commands, name="group")
+app.add_typer(role.commands, name="role")
+app.add_typer(token.commands, name="token")
+app.add_typer(audit.commands, name="audit")
 app.add_typer(serve.commands, name="serve")
 
 
