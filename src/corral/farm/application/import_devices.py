@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corral.farm.application.change_image import refuse_second_device
 from corral.farm.application.device_table import BadRow, DeviceRow, read_devices
 from corral.farm.application.register_device import RegisteredDevice
 from corral.farm.domain.delivery.device import Assignment, Device, DeviceId
 from corral.farm.domain.delivery.errors import DeviceNameTakenError, MacTakenError
 from corral.farm.domain.errors import DomainError
 from corral.farm.domain.estate.collection import FIRST_COLLECTION
+from corral.farm.domain.image.write_cache import ImageCustomError, ImageMode
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
     from corral.farm.domain.access.token import TokenDigest
+    from corral.farm.domain.delivery.device import DeviceName
     from corral.farm.domain.estate.collection import Collection, CollectionName
-    from corral.farm.domain.image.image import Image, ImageName
+    from corral.farm.domain.image.image import Image, ImageId, ImageName
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class _Check:
         self._names = {device.name for device in devices}
         self._macs = {device.mac for device in devices}
         self._images: dict[ImageName, Image] = {}
+        self._custom: dict[ImageId, DeviceName] = {}
         self._collections: dict[CollectionName, Collection] = {}
 
     def all(self, rows: tuple[DeviceRow | BadRow, ...]) -> tuple[DeviceRow | BadRow, ...]:
@@ -121,7 +125,7 @@ class _Check:
             if row.mac in self._macs:
                 raise MacTakenError(row.mac)
             if row.image is not None:
-                self._image(row.image)
+                self._refuse_second(self._image(row.image), row)
             if row.place.collection is not None:
                 self._collection(row.place.collection)
         except DomainError as error:
@@ -129,6 +133,13 @@ class _Check:
         self._names.add(row.name)
         self._macs.add(row.mac)
         return row
+
+    def _refuse_second(self, image: Image, row: DeviceRow) -> None:
+        """Look at the farm's devices, and at the lines before this one."""
+        refuse_second_device(self._records, image, row.name)
+        first = self._custom.setdefault(image.id, row.name)
+        if image.mode is ImageMode.CUSTOM and first != row.name:
+            raise ImageCustomError(image.name, [first, row.name])
 
     def _image(self, name: ImageName) -> Image:
         if name not in self._images:
