@@ -38,6 +38,7 @@ from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.create_farm import CreateFarm
 from corral.farm.application.delete_version import DeleteVersion
 from corral.farm.application.describe_version import DescribeVersion
+from corral.farm.application.discard_maintenance import DiscardMaintenance
 from corral.farm.application.dispatch_tasks import DispatchTasks
 from corral.farm.application.drain_server import DrainServer
 from corral.farm.application.edit_groups import AddGroup, ChangeGroup, RemoveGroup
@@ -69,8 +70,10 @@ from corral.farm.application.list_sites import ListSites, ShowSite
 from corral.farm.application.list_stores import ListStores, ShowStore
 from corral.farm.application.list_tasks import ListTasks, ShowTask
 from corral.farm.application.log_device_in import LogDeviceIn
+from corral.farm.application.maintain_image import MaintainImage
 from corral.farm.application.pause_task import PauseTask
 from corral.farm.application.pin_version import PinVersion, UnpinImage
+from corral.farm.application.promote_maintenance import PromoteMaintenance
 from corral.farm.application.promote_version import PromoteVersion
 from corral.farm.application.recognise_caller import RecogniseCaller
 from corral.farm.application.recognise_device import RecogniseDevice
@@ -83,6 +86,7 @@ from corral.farm.application.remove_device import RemoveDevice
 from corral.farm.application.remove_site import RemoveSite
 from corral.farm.application.remove_store import RemoveStore
 from corral.farm.application.replicate_version import ReplicateVersion
+from corral.farm.application.reset_device_cache import ResetDeviceCache
 from corral.farm.application.resume_task import ResumeTask
 from corral.farm.application.retire_version import RetireVersion
 from corral.farm.application.retry_task import RetryTask
@@ -406,7 +410,8 @@ class Application:
 
     @cached_property
     def take_server_report(self) -> TakeServerReport:  # noqa: D102
-        return TakeServerReport(self._ports.transactions, self._ports.clock)
+        p = self._ports
+        return TakeServerReport(p.transactions, p.farm_key, p.clock)
 
     @cached_property
     def verify_store(self) -> VerifyStore:  # noqa: D102
@@ -502,6 +507,23 @@ class Application:
         return SetDeviceCache(self._ports.transactions)
 
     @cached_property
+    def maintain_image(self) -> MaintainImage:  # noqa: D102
+        p = self._ports
+        return MaintainImage(p.transactions, p.ids, p.clock, self._by)
+
+    @cached_property
+    def promote_maintenance(self) -> PromoteMaintenance:  # noqa: D102
+        return PromoteMaintenance(self._ports.transactions, self._ports.clock, self._by)
+
+    @cached_property
+    def discard_maintenance(self) -> DiscardMaintenance:  # noqa: D102
+        return DiscardMaintenance(self._ports.transactions)
+
+    @cached_property
+    def reset_device_cache(self) -> ResetDeviceCache:  # noqa: D102
+        return ResetDeviceCache(self._ports.transactions)
+
+    @cached_property
     def replicate_version(self) -> ReplicateVersion:  # noqa: D102
         return ReplicateVersion(self._ports.transactions, self._ports.clock)
 
@@ -539,7 +561,7 @@ class Application:
     @cached_property
     def log_device_in(self) -> LogDeviceIn:  # noqa: D102
         p = self._ports
-        return LogDeviceIn(p.transactions, p.farm_key, p.clock)
+        return LogDeviceIn(p.transactions, p.farm_key, p.ids, p.clock)
 
     @cached_property
     def add_site(self) -> AddSite:  # noqa: D102

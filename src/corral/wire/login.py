@@ -28,8 +28,12 @@ class WriteCache(StrEnum):
 class WriteCacheUse(Part):
     """How full a device's own write cache is."""
 
-    used_bytes: Bytes
-    limit_bytes: Bytes
+    used_bytes: Bytes | None = None
+    limit_bytes: Bytes | None = None
+    kind: WriteCache = WriteCache.DEVICE_RAM
+    """What the device really uses; another than it was told to if that could not be."""
+    problem: str = ""
+    """Why, in words for people."""
 
 
 class LoginRequest(Message):
@@ -38,7 +42,10 @@ class LoginRequest(Message):
     running: RootHex | None = None
     """What the device has booted. The answer is then for this root, whatever is newest by now."""
     write_cache: WriteCacheUse | None = None
-    """How full the cache of its writes is, from a device that keeps them in its own memory."""
+    """What the device uses, and how full it is, from one that keeps its writes itself."""
+    cache_disk: bool | None = None
+    """Whether a device that starts found a disk for its write cache; left out, it did not look.
+    If not, the answer is what the image says for such a case."""
     failing_over: bool = False
     """It has lost its server while it starts. Like one that says what it runs, it is let in
     whatever the limits of devices that start at once."""

@@ -107,6 +107,7 @@ _OF_NOUN: Final[Mapping[tuple[str, str], Effect]] = MappingProxyType(
         ("places", "put"): Effect.OBSERVES,
         ("places", "remove"): Effect.OBSERVES,
         ("places", "loads"): Effect.READS,
+        ("overlays", "set_seen"): Effect.OBSERVES,
     }
 )
 _WANTED: Final = ReplicaState.WANTED

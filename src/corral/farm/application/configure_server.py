@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.chunk_peers import replication_ticket
 from corral.farm.application.ports.chunk_stores import Peer
+from corral.farm.application.writers import view_of
+from corral.farm.domain.image.overlay import OverlayPhase
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.farm_key import FarmKey
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server, ServerId
+    from corral.farm.domain.image.overlay import Overlay
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import VersionName
 
@@ -46,6 +49,19 @@ class WantedReplica:
 
 
 @dataclass(frozen=True)
+class WantedOverlay:
+    """What a device writes, which the server should keep."""
+
+    overlay: Overlay
+    export: str
+
+    @property
+    def is_sealing(self) -> bool:
+        """Whether the server is to make it a version."""
+        return self.overlay.phase is OverlayPhase.SEALING
+
+
+@dataclass(frozen=True)
 class ServerConfiguration:
     """Everything that a stream process needs to go on, the farm being up or down."""
 
@@ -56,6 +72,7 @@ class ServerConfiguration:
     removals: tuple[RootHash, ...]
     """What the server must forget; to be reported when it has."""
     replication_ticket: str
+    overlays: tuple[WantedOverlay, ...] = ()
 
     @property
     def generation(self) -> int:
@@ -111,6 +128,10 @@ class ConfigureServer:
                         peers=tuple(Peer(holder.name, holder.chunk_url) for holder in holders),
                     )
                 )
+            overlays = tuple(
+                WantedOverlay(overlay, view_of(records, overlay).export)
+                for overlay in records.overlays.of_server(server.id)
+            )
         return ServerConfiguration(
             farm=farm,
             server=server,
@@ -118,4 +139,5 @@ class ConfigureServer:
             replicas=tuple(replicas),
             removals=tuple(removals),
             replication_ticket=replication_ticket(server, self._key, self._clock.now()),
+            overlays=overlays,
         )

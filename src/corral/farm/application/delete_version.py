@@ -15,6 +15,8 @@ from corral.farm.domain.image.errors import (
     VersionStreamedError,
     VersionUnknownError,
 )
+from corral.farm.domain.image.overlay import OverlayKind
+from corral.farm.domain.image.overlay_errors import VersionWrittenOverError
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.standing import VersionEvent
 from corral.farm.domain.image.version import VersionState
@@ -78,7 +80,7 @@ class DeleteVersion:
 
         With ``trust_silence``, sessions of servers that no longer report count as ended.
         Raises ``VersionStreamedError``, ``VersionStartedError``, ``VersionLastError``,
-        ``VersionPinnedError``, ``ImageBusyError``.
+        ``VersionPinnedError``, ``VersionWrittenOverError``, ``ImageBusyError``.
         """
         with self._locks.hold(name.image):
             with self._transactions.writing() as records:
@@ -94,6 +96,7 @@ class DeleteVersion:
                     mover.refuse_if_pinned(seen)
                     mover.refuse_if_last(seen, None)
                     _refuse_if_started(records, seen)
+                    _give_up_caches(records, seen)
                 after = seen.after(VersionEvent.DELETE)
                 deleting = mover.move(seen, after, VersionEvent.DELETE)
                 records.farm.raise_generation()
@@ -114,7 +117,7 @@ class DeleteVersion:
             if session.device_id is not None
             else session.address
             for session in records.sessions.all()
-            if session.export == str(version.name)
+            if session.export.partition("@")[0] == str(version.name)
             and not (trust_silence and states.get(session.server_id) != "online")
         ]
         if streaming:
@@ -173,3 +176,18 @@ def _refuse_if_started(records: Records, version: Version) -> None:
     devices = starting(records, image, version)
     if devices:
         raise VersionStartedError(str(version.name), devices)
+
+
+def _give_up_caches(records: Records, version: Version) -> None:
+    """Forget what the next start would throw away; anything else written over it must stay."""
+    if any(
+        v.is_published and v.name != version.name for v in records.versions.with_root(version.root)
+    ):
+        return
+    over = records.overlays.of_base(version.root)
+    kept = [overlay for overlay in over if overlay.kind is not OverlayKind.SERVER]
+    if kept:
+        devices = {str(records.devices.with_id(overlay.device_id).name) for overlay in kept}
+        raise VersionWrittenOverError(str(version.name), sorted(devices))
+    for overlay in over:
+        records.overlays.remove(overlay.id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.application.note_releases import note_releases
+from corral.farm.application.writers import refuse_in_maintenance
 from corral.farm.domain.estate.errors import NoServerError
 from corral.farm.domain.image.change import PUBLISH, VersionChange
 from corral.farm.domain.image.errors import (
@@ -135,6 +136,7 @@ class ImportImage:
             if image is None:
                 image = Image(ImageId(self._ids.new()), request.image, now)
                 records.images.add(image)
+            refuse_in_maintenance(records, image)
             name = VersionName(image.name, VersionNumber(image.last_number + 1))
             # A delete of the last other version with this root may have taken it out of the store
             # since the import ended; deletes do that under the writer's lock, as we hold it now.
@@ -214,8 +216,12 @@ def _note_complete(records: Records, server: Server, disk: ImportedDisk, now: da
 
 
 def _refuse_if_not_new(records: Records, request: ImportRequest) -> None:
-    if request.must_be_new and records.images.find(request.image) is not None:
+    image = records.images.find(request.image)
+    if image is None:
+        return
+    if request.must_be_new:
         raise ImageNameTakenError(request.image)
+    refuse_in_maintenance(records, image)
 
 
 def _newest(records: Records, name: ImageName) -> Version | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from corral.farm.application.kind_of_device import kind_of
 from corral.farm.application.listing import Columns
 from corral.farm.application.note_releases import as_of, versions_as_of, wait_of
+from corral.farm.application.writers import OverlayView, view_of
 from corral.farm.domain.image.choice import version_to_start
 from corral.farm.domain.image.release import ReleaseWait
 from corral.farm.domain.image.version import Access
@@ -59,6 +60,8 @@ class ImageView:
     device_count: int
     is_busy: bool
     """Whether an import into it, or a delete from it, is under way."""
+    overlays: tuple[OverlayView, ...] = ()
+    """What devices write over its versions on servers."""
 
     @property
     def newest(self) -> Version | None:
@@ -180,7 +183,8 @@ class _Devices:
         self._running: dict[str, set[DeviceName]] = {}
         for session in records.sessions.all():
             if session.device_id in names:
-                self._running.setdefault(session.export, set()).add(names[session.device_id])
+                version = session.export.partition("@")[0]
+                self._running.setdefault(version, set()).add(names[session.device_id])
 
     def running(self, name: VersionName) -> tuple[DeviceName, ...]:
         return tuple(sorted(self._running.get(str(name), ())))
@@ -214,6 +218,7 @@ def _image_view(
         ),
         device_count=len(records.devices.with_image(image.id)),
         is_busy=locks.is_held(image.name),
+        overlays=tuple(view_of(records, one) for one in records.overlays.of_image(image.id)),
     )
 
 

@@ -6,29 +6,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.choose_servers import Caller, choose_servers, place_after_login
-from corral.farm.application.kind_of_device import kind_of
-from corral.farm.application.note_releases import note_releases, versions_as_of, wait_of
+from corral.farm.application.note_releases import note_releases
+from corral.farm.application.start_overlay import (
+    Told,
+    cache_of,
+    export_of,
+    prepare_start,
+    running_overlay,
+    start_of,
+    usable,
+)
 from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
 from corral.farm.domain.delivery.device import Login
 from corral.farm.domain.delivery.errors import (
     DeviceDisabledError,
-    DeviceUnassignedError,
-    ImageWithoutVersionError,
     RunningVersionUnknownError,
 )
-from corral.farm.domain.image.choice import version_to_start
-from corral.farm.domain.image.standing import Standing
+from corral.farm.domain.errors import DomainError
 from corral.farm.domain.image.version import running_version
-from corral.farm.domain.image.version_errors import VersionWaitsError
+from corral.farm.domain.image.write_cache import UsedCache, WriteCache
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Records, Transactions
-    from corral.farm.application.ports.sources import Clock
+    from corral.farm.application.ports.sources import Clock, IdSource
     from corral.farm.domain.delivery.device import Device, DeviceId
     from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.image.overlay import Overlay
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version
 
@@ -42,7 +48,18 @@ class LoginAnswer:
     ticket: str
     expires_at: datetime
     servers: tuple[Server, ...]
-    """Ranked, the first one to be tried first; at least one."""
+    """Ranked, the first one to be tried first; at least one, and no other for an overlay."""
+    write_cache: WriteCache = WriteCache.DEVICE_RAM
+    """Where the device is to keep what it writes."""
+    overlay: Overlay | None = None
+    """What it writes to on a server; the ticket is then one for writing."""
+
+    @property
+    def export(self) -> str:
+        """What the device asks a server for."""
+        if self.overlay is None:
+            return str(self.version.name)
+        return export_of(self.overlay, self.version.name.image, self.device.name)
 
 
 class LogDeviceIn:
@@ -55,15 +72,19 @@ class LogDeviceIn:
     The caller is recognised before this (``RecogniseDevice``), or owns the farm's folder.
     """
 
-    def __init__(self, transactions: Transactions, key: FarmKey, clock: Clock) -> None:
+    def __init__(
+        self, transactions: Transactions, key: FarmKey, ids: IdSource, clock: Clock
+    ) -> None:
         self._transactions = transactions
         self._key = key
+        self._ids = ids
         self._clock = clock
 
     def __call__(
         self,
         device_id: DeviceId,
         running: RootHash | None = None,
+        told: Told | None = None,
         *,
         address: str | None = None,
         is_failing_over: bool = False,
@@ -72,11 +93,15 @@ class LogDeviceIn:
 
         ``address`` is the IP address that it logs in from. A device that lost its server before it
         could say what it runs ``is_failing_over``: like one that runs it is held up by no limit.
+        ``told`` is what it says of its write cache.
 
         Raises ``DeviceDisabledError``, ``DeviceUnassignedError``, ``ImageWithoutVersionError``,
         ``VersionWaitsError``, ``NoServerForVersionError``, ``NoRoomForDeviceError``,
-        ``RunningVersionUnknownError``.
+        ``RunningVersionUnknownError``, ``CacheDiskMissingError``; for what it writes to on a server
+        ``OverlayNotReadyError``, ``OverlaySealingError``, ``OverlayServerAwayError``,
+        ``OverlayFailedError``.
         """
+        told = told or Told()
         now = self._clock.now()
         is_running = is_failing_over or running is not None
         with self._transactions.writing() as records:
@@ -84,11 +109,23 @@ class LogDeviceIn:
             if running is None and device.assignment is not None:
                 note_releases(records, records.versions.of_image(device.assignment.image_id), now)
             caller = Caller(address, is_running=is_running, place=records.places.find(device.id))
-            answer = answer_to_login(records, device, self._key, now, running, caller)
-            records.places.put(place_after_login(answer, caller, now))
-            login = Login(answer.servers[0].id, now, answer.version.image_id)
-            records.devices.set_login(device.id, login)
-        return replace(answer, device=device.logged_in(login))
+            if running is None and not device.disabled:
+                prepare_start(
+                    *(records, device, told, now, self._ids),
+                    lambda version: choose_servers(records, device, version, caller, now)[0],
+                )
+            try:
+                answer = answer_to_login(records, device, self._key, now, running, caller, told)
+            except DomainError as error:
+                # What was prepared is kept, so that the device finds it ready when it comes again.
+                refusal = error
+            else:
+                _note(records, answer, told, now, is_start=running is None)
+                records.places.put(place_after_login(answer, caller, now))
+                login = Login(answer.servers[0].id, now, answer.version.image_id)
+                records.devices.set_login(device.id, login)
+                return replace(answer, device=device.logged_in(login))
+        raise refusal
 
 
 def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
@@ -98,6 +135,7 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
     now: datetime,
     running: RootHash | None = None,
     caller: Caller | None = None,
+    told: Told | None = None,
 ) -> LoginAnswer:
     """Give what the device would be answered at ``now``, changing nothing.
 
@@ -106,14 +144,32 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
     if device.disabled:
         raise DeviceDisabledError(device.name)
     caller = caller or Caller(is_running=running is not None)
+    told = told or Told()
+    overlay: Overlay | None
     if running is None:
-        version = _version_to_start(records, device, now)
+        start = start_of(records, device, told, now)
+        version, cache, overlay = start.version, start.cache, start.overlay
+        servers = (
+            choose_servers(records, device, version, caller, now)
+            if start.kind is None
+            else (usable(records, device, start, now),)
+        )
     else:
         version = _version_that_runs(records, device, running)
-    servers = choose_servers(records, device, version, caller, now)
+        image = records.images.with_id(version.image_id)
+        cache = told.kind or cache_of(records, device, image, told)
+        overlay = running_overlay(records, device, running)
+        servers = (
+            choose_servers(records, device, version, caller, now)
+            if overlay is None
+            else (records.servers.with_id(overlay.server_id),)
+        )
     expires_at = now + TICKET_LIFE
-    ticket = Ticket(Purpose.STREAM, device.id, expires_at, version.root)
+    purpose = Purpose.STREAM if overlay is None else Purpose.WRITE
+    ticket = Ticket(purpose, device.id, expires_at, version.root)
     return LoginAnswer(
+        write_cache=cache,
+        overlay=overlay,
         device=device,
         version=version,
         ticket=ticket.sealed(key.sign(ticket.message())),
@@ -122,24 +178,25 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
     )
 
 
-def _version_to_start(records: Records, device: Device, now: datetime) -> Version:
-    if device.assignment is None:
-        raise DeviceUnassignedError(device.name)
-    image = records.images.with_id(device.assignment.image_id)
-    versions = versions_as_of(records, image.id, now)
-    chosen = version_to_start(versions, kind_of(device), image.pinned)
-    if chosen is not None:
-        return chosen
-    pending = [version for version in versions if version.standing is Standing.PENDING]
-    if pending:
-        waiting = pending[-1]
-        raise VersionWaitsError(str(waiting.name), str(wait_of(records, waiting, now)))
-    raise ImageWithoutVersionError(image.name)
-
-
 def _version_that_runs(records: Records, device: Device, root: RootHash) -> Version:
     given = (v for v in records.versions.with_root(root) if device.may_run(v.image_id))
     version = running_version(given)
     if version is None:
         raise RunningVersionUnknownError(device.name, root)
     return version
+
+
+def _note(
+    records: Records, answer: LoginAnswer, told: Told, now: datetime, *, is_start: bool
+) -> None:
+    """Remember what the device may write to from now on, and what it says that it uses."""
+    overlay = answer.overlay
+    if overlay is not None and overlay.opened_at is None:
+        records.overlays.change(overlay, overlay.opened(now).changed())
+    used = told.used(now)
+    if used is None and told.has_disk is False:
+        used = UsedCache(answer.write_cache, now, problem="its cache disk is missing")
+    if used is not None or is_start:
+        known = records.device_caches.with_id(answer.device.id)
+        if known.used != used:
+            records.device_caches.set_used(answer.device.id, used)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, cast
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
+from corral.farm.domain.image.write_cache import DeviceCache
 
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from corral.farm.application.ports.device_caches import DeviceCaches
+    from corral.farm.application.ports.overlays import Overlays
     from corral.farm.application.ports.records import Records
+    from corral.farm.domain.delivery.device import DeviceId
+    from corral.farm.domain.image.overlay import Overlay
 
 
 def remembering(records: Records) -> Records:
@@ -33,7 +40,13 @@ class _Remembering:
     def __getattr__(self, noun: str) -> _RememberingRepository:
         known = self._repositories.get(noun)
         if known is None:
-            known = _RememberingRepository(getattr(self._records, noun))
+            match noun:
+                case "overlays":
+                    known = _Overlays(self._records.overlays)
+                case "device_caches":
+                    known = _DeviceCaches(self._records.device_caches)
+                case _:
+                    known = _RememberingRepository(getattr(self._records, noun))
             self._repositories[noun] = known
         return known
 
@@ -54,3 +67,36 @@ class _RememberingRepository:
             return self._answers[question]
 
         return remembered
+
+
+class _Overlays(_RememberingRepository):
+    """Knows what each device writes after one question: few devices have any."""
+
+    def __init__(self, overlays: Overlays) -> None:
+        super().__init__(overlays)
+        self._overlays = overlays
+
+    def of_device(self, device_id: DeviceId) -> Sequence[Overlay]:
+        return self._by_device.get(device_id, ())
+
+    @cached_property
+    def _by_device(self) -> Mapping[DeviceId, Sequence[Overlay]]:
+        found: dict[DeviceId, list[Overlay]] = {}
+        for overlay in self._overlays.all():
+            found.setdefault(overlay.device_id, []).append(overlay)
+        return found
+
+
+class _DeviceCaches(_RememberingRepository):
+    """Knows the write cache of each device after one question."""
+
+    def __init__(self, caches: DeviceCaches) -> None:
+        super().__init__(caches)
+        self._caches = caches
+
+    def with_id(self, device_id: DeviceId) -> DeviceCache:
+        return self._all.get(device_id) or DeviceCache(device_id)
+
+    @cached_property
+    def _all(self) -> Mapping[DeviceId, DeviceCache]:
+        return self._caches.all()

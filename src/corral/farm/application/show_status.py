@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.list_devices import devices_with_warnings
 from corral.farm.application.listing import Columns
 
 if TYPE_CHECKING:
+    from corral.farm.application.list_devices import DeviceView
     from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.delivery.device import Device
@@ -62,6 +64,8 @@ class FarmStatus:
     farm: Farm
     servers: tuple[ServerLine, ...]
     sessions: tuple[SessionView, ...]
+    warnings: tuple[DeviceView, ...] = ()
+    """The devices with something that a person should know of their writes."""
 
 
 class ShowStatus:
@@ -79,6 +83,7 @@ class ShowStatus:
             servers = {server.id: server for server in records.servers.all()}
             devices = {device.id: device for device in records.devices.all()}
             sessions = records.sessions.all()
+            warnings = devices_with_warnings(records, now)
         counts = dict.fromkeys(servers, 0)
         for session in sessions:
             counts[session.server_id] += 1
@@ -97,4 +102,5 @@ class ShowStatus:
                 )
                 for session in sessions
             ),
+            warnings=warnings,
         )

@@ -7,19 +7,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
+from corral.farm.application.finish_sealing import finish_sealing
 from corral.farm.application.follow_devices import follow_devices
 from corral.farm.application.note_releases import note_releases
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.server import LastReport, ServerId
+from corral.farm.domain.image.overlay import OverlayCondition, SeenOverlay
 from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.delivery.device import DeviceId
+    from corral.farm.domain.image.overlay import OverlayId
     from corral.farm.domain.image.root import RootHash
 
 
@@ -49,6 +53,20 @@ class ReportedSession:
 
 
 @dataclass(frozen=True)
+class ReportedOverlay:
+    """How something is that a device writes to."""
+
+    id: OverlayId
+    condition: OverlayCondition
+    written_bytes: int = 0
+    allocated_bytes: int = 0
+    clients: int = 0
+    problem: str = ""
+    sealed_root: RootHash | None = None
+    sealed_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class ServerReport:
     """All that a server says at one time; whatever it does not name is over."""
 
@@ -58,6 +76,7 @@ class ServerReport:
     removed: tuple[RootHash, ...] = ()
     """What it was told to forget, and has forgotten."""
     sessions: tuple[ReportedSession, ...] = ()
+    overlays: tuple[ReportedOverlay, ...] = ()
     counters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     free_bytes: int | None = None
 
@@ -65,8 +84,9 @@ class ServerReport:
 class TakeServerReport:
     """Remembers a report; a replica that became complete, or no longer is, is news to servers."""
 
-    def __init__(self, transactions: Transactions, clock: Clock) -> None:
+    def __init__(self, transactions: Transactions, key: FarmKey, clock: Clock) -> None:
         self._transactions = transactions
+        self._key = key
         self._clock = clock
 
     def __call__(self, server_id: ServerId, report: ServerReport) -> None:
@@ -82,8 +102,11 @@ class TakeServerReport:
                 LastReport(now, len(report.sessions), report.free_bytes, report.counters),
             )
             follow_devices(records, server_id, _sessions(server_id, report), now)
+            for overlay in report.overlays:
+                _note_overlay(records, server_id, overlay, self._key, now)
             if report.generation < records.farm.get().generation:
                 return
+            _note_lost_overlays(records, server_id, report, now)
             for reported in report.replicas:
                 _note(records, server_id, reported, now)
             for root in report.removed:
@@ -127,6 +150,39 @@ def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now:
     if after.is_complete != known.is_complete or after.doubt != known.doubt:
         records.farm.raise_generation()
         note_releases(records, records.versions.with_root(after.root), now)
+
+
+def _note_overlay(
+    records: Records, server_id: ServerId, reported: ReportedOverlay, key: FarmKey, now: datetime
+) -> None:
+    """Remember how it is. One that was given up in the meantime is none of the farm's any more."""
+    known = records.overlays.find(reported.id)
+    if known is None or known.server_id != server_id:
+        return
+    seen = SeenOverlay(
+        at=now,
+        condition=reported.condition,
+        written_bytes=reported.written_bytes,
+        allocated_bytes=reported.allocated_bytes,
+        clients=reported.clients,
+        problem=reported.problem,
+        sealed_root=reported.sealed_root,
+        sealed_bytes=reported.sealed_bytes,
+    )
+    records.overlays.set_seen(known.id, seen)
+    finish_sealing(records, known, seen, key, now)
+
+
+def _note_lost_overlays(
+    records: Records, server_id: ServerId, report: ServerReport, now: datetime
+) -> None:
+    """Say of what a server had, and no longer names, that it is lost."""
+    named = {overlay.id for overlay in report.overlays}
+    for known in records.overlays.of_server(server_id):
+        if known.seen is not None and known.id not in named:
+            problem = "its server has it no more"
+            lost = replace(known.seen, at=now, condition=OverlayCondition.FAILED, problem=problem)
+            records.overlays.set_seen(known.id, replace(lost, clients=0))
 
 
 def _note_removed(records: Records, server_id: ServerId, root: RootHash) -> None:

@@ -34,6 +34,10 @@ class MemoryDeviceCaches:
         known = self.with_id(device_id)
         self._state.device_caches[device_id] = replace(known, setting=setting)
 
+    def remove(self, device_id: DeviceId) -> None:
+        """Forget it."""
+        self._state.device_caches.pop(device_id, None)
+
     def set_used(self, device_id: DeviceId, used: UsedCache | None) -> None:
         """Overwrite it."""
         self._state.device_caches[device_id] = replace(self.with_id(device_id), used=used)

@@ -18,6 +18,7 @@ from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
 from corral.farm.adapters.memory.device_places import MemoryPlaces
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
+from corral.farm.adapters.memory.overlays import MemoryOverlays
 from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
 from corral.farm.adapters.memory.state import State
 from corral.farm.adapters.memory.tasks import MemorySchedules, MemoryTasks, MemoryWorkers
@@ -151,6 +152,7 @@ class MemoryRecords:
     sessions: MemorySessions
     version_changes: MemoryVersionChanges
     device_caches: MemoryDeviceCaches
+    overlays: MemoryOverlays
     audit: MemoryAudit
     places: MemoryPlaces
     tasks: MemoryTasks
@@ -177,6 +179,7 @@ class MemoryRecords:
             sessions=MemorySessions(state),
             version_changes=MemoryVersionChanges(state),
             device_caches=MemoryDeviceCaches(state),
+            overlays=MemoryOverlays(state),
             audit=MemoryAudit(state),
             places=MemoryPlaces(state),
             tasks=MemoryTasks(state),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from corral.farm.domain.estate.store import Store, StoreId
     from corral.farm.domain.image.change import VersionChange
     from corral.farm.domain.image.image import Image, ImageId
+    from corral.farm.domain.image.overlay import Overlay, OverlayId
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version, VersionName
@@ -64,6 +65,7 @@ class State:
     sessions: dict[ServerId, tuple[Session, ...]] = field(default_factory=dict)
     version_changes: tuple[VersionChange, ...] = ()
     device_caches: dict[DeviceId, DeviceCache] = field(default_factory=dict)
+    overlays: dict[OverlayId, Overlay] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)
     places: dict[DeviceId, Place] = field(default_factory=dict)
     tasks: dict[TaskNumber, Task] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class State:
             sessions=dict(self.sessions),
             version_changes=self.version_changes,
             device_caches=dict(self.device_caches),
+            overlays=dict(self.overlays),
             audit=list(self.audit),
             places=dict(self.places),
             tasks=dict(self.tasks),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from corral.farm.adapters.sql.tables import device_cache
 from corral.farm.domain.delivery.device import DeviceId
@@ -48,6 +48,10 @@ class SqlDeviceCaches:
             limit_bytes=None if setting is None else setting.limit_bytes,
             fallback=None if setting is None else setting.fallback.value,
         )
+
+    def remove(self, device_id: DeviceId) -> None:
+        """Delete the row."""
+        self._connection.execute(delete(device_cache).where(device_cache.c.device_id == device_id))
 
     def set_used(self, device_id: DeviceId, used: UsedCache | None) -> None:
         """Overwrite its columns."""

@@ -209,6 +209,37 @@ version_change = Table(
     Column("note", Text, nullable=False),
 )
 
+overlay = Table(
+    "overlay",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("image_id", Uuid, ForeignKey("image.id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("device_id", Uuid, ForeignKey("device.id"), nullable=False, index=True),
+    Column("server_id", Uuid, ForeignKey("server.id"), nullable=False, index=True),
+    Column("base", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("limit_bytes", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("opened_at", Instant),
+    Column("promoted_by", String(255)),
+    Column("promoted_to", String(16)),
+    Column("release_at", Instant),
+    Column("description", Text),
+    Column("seen_at", Instant),
+    Column("seen_condition", String(16)),
+    Column("seen_written_bytes", BigInteger),
+    Column("seen_allocated_bytes", BigInteger),
+    Column("seen_clients", Integer),
+    Column("seen_problem", Text),
+    Column("sealed_root", String(64)),
+    Column("sealed_bytes", BigInteger),
+    Column("revision", Integer, nullable=False),
+)
+
 device_cache = Table(
     "device_cache",
     metadata,

@@ -24,6 +24,7 @@ from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
 from corral.farm.adapters.sql.failures import translated
 from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
 from corral.farm.adapters.sql.options import WRITING
+from corral.farm.adapters.sql.overlays import SqlOverlays
 from corral.farm.adapters.sql.places import SqlCollections, SqlSites, SqlStores
 from corral.farm.adapters.sql.tasks import SqlSchedules, SqlTasks, SqlWorkers
 from corral.farm.adapters.sql.version_changes import SqlVersionChanges
@@ -54,6 +55,7 @@ class SqlRecords:
     sessions: SqlSessions
     version_changes: SqlVersionChanges
     device_caches: SqlDeviceCaches
+    overlays: SqlOverlays
     audit: SqlAudit
     places: SqlPlaces
     tasks: SqlTasks
@@ -80,6 +82,7 @@ class SqlRecords:
             sessions=SqlSessions(connection),
             version_changes=SqlVersionChanges(connection),
             device_caches=SqlDeviceCaches(connection),
+            overlays=SqlOverlays(connection),
             audit=SqlAudit(connection),
             places=SqlPlaces(connection),
             tasks=SqlTasks(connection),

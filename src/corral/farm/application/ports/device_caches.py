@@ -26,6 +26,10 @@ class DeviceCaches(Protocol):
         """Have the device use that, or what its image says."""
         ...
 
+    def remove(self, device_id: DeviceId) -> None:
+        """Forget what is known of a device; quietly done if nothing is."""
+        ...
+
     def set_used(self, device_id: DeviceId, used: UsedCache | None) -> None:
         """Remember what the device says that it uses."""
         ...

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.audit import Audit
     from corral.farm.application.ports.collections import Collections
     from corral.farm.application.ports.device_caches import DeviceCaches
+    from corral.farm.application.ports.overlays import Overlays
     from corral.farm.application.ports.places import Places
     from corral.farm.application.ports.sites import Sites
     from corral.farm.application.ports.stores import Stores
@@ -330,6 +331,11 @@ class Records(Protocol):
     @property
     def device_caches(self) -> DeviceCaches:
         """The write caches of devices."""
+        ...
+
+    @property
+    def overlays(self) -> Overlays:
+        """What devices write over versions."""
         ...
 
     @property

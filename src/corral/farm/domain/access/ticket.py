@@ -29,6 +29,8 @@ class Purpose(IntEnum):
     """Open the export that has the ticket's root."""
     REPLICATE = 2
     """Fetch any chunk from a chunk server of the farm."""
+    WRITE = 3
+    """Open the subject's own overlay over the ticket's root."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Ticket:
     """The device (to stream) or the server (to replicate)."""
     expires_at: datetime
     root: RootHash | None = None
-    """The version that may be streamed; none for replication."""
+    """The version that may be streamed, or written over; none for replication."""
 
     def claims(self) -> bytes:
         """Give the 58 bytes before the signature."""

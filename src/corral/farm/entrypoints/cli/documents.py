@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from corral.farm.application.show_status import FarmStatus, SessionView
     from corral.farm.application.verify_store import StoreReport
     from corral.farm.application.verify_version import VersionVerification
+    from corral.farm.application.writers import OverlayView
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server
     from corral.farm.domain.image.change import VersionChange
@@ -153,6 +154,31 @@ def release_wait(of: ReleaseWait) -> dict[str, Json] | None:
     }
 
 
+def overlay_view(view: OverlayView) -> dict[str, Json]:
+    """Show what a device writes over a version, and how its server said that it is."""
+    overlay, seen = view.overlay, view.overlay.seen
+    return {
+        "id": str(overlay.id),
+        "export": view.export,
+        "kind": overlay.kind.value,
+        "image": view.image.name,
+        "device": view.device.name,
+        "server": view.server.name,
+        "base": overlay.base.hex,
+        "phase": overlay.phase.value,
+        "limit_bytes": overlay.limit_bytes,
+        "created_at": _instant(overlay.created_at),
+        "created_by": overlay.created_by,
+        "opened_at": _instant(overlay.opened_at),
+        "state": None if seen is None else seen.condition.value,
+        "reported_at": None if seen is None else _instant(seen.at),
+        "written_bytes": None if seen is None else seen.written_bytes,
+        "allocated_bytes": None if seen is None else seen.allocated_bytes,
+        "clients": None if seen is None else seen.clients,
+        "problem": "" if seen is None else seen.problem,
+    }
+
+
 def cache_setting(of: CacheSetting) -> dict[str, Json]:
     """Show where devices are to keep what they write."""
     return {
@@ -210,6 +236,7 @@ def image_view(view: ImageView) -> dict[str, Json]:
         "created_at": instant(view.image.created_at),
         "mode": view.image.mode.value,
         "write_cache": cache_setting(view.image.write_cache),
+        "overlays": [overlay_view(one) for one in view.overlays],
         "pinned": view.image.pinned,
         "revision": view.image.revision,
         "newest": None if newest is None else str(newest.name),
@@ -284,7 +311,20 @@ def device_view(view: DeviceView) -> dict[str, Json]:
         "mac": device.mac.text,
         "image": view.image,
         "version": None if view.version is None else str(view.version),
-        "write_cache": device.write_cache.value,
+        "write_cache": view.cache.kind.value,
+        "write_cache_setting": cache_setting(view.cache),
+        "write_cache_is_own": view.has_own_cache,
+        "write_cache_used": None
+        if view.used is None
+        else {
+            "kind": view.used.kind.value,
+            "at": _instant(view.used.at),
+            "used_bytes": view.used.used_bytes,
+            "limit_bytes": view.used.limit_bytes,
+            "problem": view.used.problem,
+        },
+        "overlays": [overlay_view(one) for one in view.overlays],
+        "warning": view.warning,
         "collection": view.collection.name,
         "site": view.site.name,
         "type": device.type.value,
@@ -301,12 +341,13 @@ def login_answer(answer: LoginAnswer) -> dict[str, Json]:
     return {
         "format": 1,
         "device": answer.device.name,
-        "export": str(answer.version.name),
+        "export": answer.export,
         "root": answer.version.root.hex,
         "size_bytes": answer.version.size_bytes,
         "ticket": answer.ticket,
         "expires_at": int(answer.expires_at.timestamp()),
-        "write_cache": answer.device.write_cache.value,
+        "write_cache": answer.write_cache.value,
+        "writable": answer.overlay is not None,
         "servers": [
             {"name": one.name, "addresses": [str(address) for address in one.advertised]}
             for one in answer.servers
@@ -333,6 +374,9 @@ def farm_status(status: FarmStatus) -> dict[str, Json]:
     return {
         "farm": status.farm.name,
         "generation": status.farm.generation,
+        "warnings": [
+            {"device": view.device.name, "warning": view.warning} for view in status.warnings
+        ],
         "servers": [
             {
                 "name": line.server.name,

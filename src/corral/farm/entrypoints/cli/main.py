@@ -10,6 +10,7 @@ from corral.farm.entrypoints.cli.commands import (
     audit,
     collection,
     device,
+    device_cache,
     device_change,
     farm,
     image,
@@ -48,6 +49,7 @@ image.commands.add_typer(version.commands)
 app.add_typer(image.commands, name="image")
 app.add_typer(collection.commands, name="collection")
 device.commands.add_typer(device_change.commands)
+device.commands.add_typer(device_cache.commands)
 app.add_typer(device.commands, name="device")
 app.add_typer(session.commands, name="session")
 app.add_typer(replica.commands, name="replica")

@@ -5,9 +5,11 @@ from ipaddress import ip_address
 import structlog
 from fastapi import APIRouter, Request
 
+from corral.farm.application.start_overlay import Told
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import DeviceName, device_name
 from corral.farm.domain.image.root import RootHash
+from corral.farm.domain.image.write_cache import WriteCache
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
 from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins, in_wire
@@ -29,6 +31,7 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
         given = application.log_device_in(
             device,
             running,
+            _told(request),
             address=address,
             is_failing_over=request is not None and request.failing_over,
         )
@@ -68,6 +71,21 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
         return logins.answer_without_database(device, key, running)
 
     return router
+
+
+def _told(request: LoginRequest | None) -> Told:
+    if request is None:
+        return Told()
+    use = request.write_cache
+    if use is None:
+        return Told(has_disk=request.cache_disk)
+    return Told(
+        has_disk=request.cache_disk,
+        kind=WriteCache(use.kind.value),
+        limit_bytes=use.limit_bytes,
+        used_bytes=use.used_bytes,
+        problem=use.problem,
+    )
 
 
 def _ip_address(host: str) -> str | None:

@@ -56,12 +56,12 @@ def in_wire(answer: log_device_in.LoginAnswer) -> LoginAnswer:
     """Give a login's answer as it is sent."""
     return LoginAnswer(
         device=answer.device.name,
-        export=str(answer.version.name),
+        export=answer.export,
         root=answer.version.root.hex,
         size_bytes=answer.version.size_bytes,
         ticket=answer.ticket,
         expires_at=int(answer.expires_at.timestamp()),
-        write_cache=WriteCache(answer.device.write_cache.value),
+        write_cache=WriteCache(answer.write_cache.value),
         servers=tuple(
             RankedServer(
                 name=server.name,
@@ -69,6 +69,7 @@ def in_wire(answer: log_device_in.LoginAnswer) -> LoginAnswer:
             )
             for server in answer.servers
         ),
+        writable=answer.overlay is not None,
     )
 
 

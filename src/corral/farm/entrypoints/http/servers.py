@@ -13,18 +13,21 @@ from starlette.exceptions import HTTPException
 
 from corral.farm.application.configure_server import ServerConfiguration
 from corral.farm.application.take_server_report import (
+    ReportedOverlay,
     ReportedReplica,
     ReportedSession,
     ServerReport,
 )
 from corral.farm.domain.access.token import TokenDigest
 from corral.farm.domain.delivery.device import DeviceId
+from corral.farm.domain.image.overlay import OverlayCondition, OverlayId
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
 from corral.farm.entrypoints.http.logins import Logins
 from corral.farm.entrypoints.http.permitted import OpenTo, open_to
+from corral.wire import overlay as wire_overlay
 from corral.wire import server as wire
 from corral.wire.logins import SignedLogins
 
@@ -117,6 +120,18 @@ def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.Ser
         reader_digest=_base64(reader.value),
         management=None if wanted.server.management is None else str(wanted.server.management),
         removals=tuple(root.hex for root in wanted.removals),
+        overlays=tuple(
+            wire_overlay.Overlay(
+                id=one.overlay.id,
+                export=one.export,
+                base=one.overlay.base.hex,
+                subject=one.overlay.device_id,
+                kind=wire_overlay.OverlayKind(one.overlay.kind.value),
+                limit_bytes=one.overlay.limit_bytes,
+                sealing=one.is_sealing,
+            )
+            for one in wanted.overlays
+        ),
     )
 
 
@@ -146,8 +161,22 @@ def _report(message: wire.ServerReport) -> ServerReport:
             )
             for session in message.sessions
         ),
+        overlays=tuple(map(_overlay, message.overlays)),
         counters=MappingProxyType(message.counters),
         free_bytes=message.store_free_bytes,
+    )
+
+
+def _overlay(message: wire_overlay.OverlayReport) -> ReportedOverlay:
+    return ReportedOverlay(
+        id=OverlayId(message.id),
+        condition=OverlayCondition(message.state.value),
+        written_bytes=message.written_bytes,
+        allocated_bytes=message.allocated_bytes,
+        clients=message.clients,
+        problem=message.problem,
+        sealed_root=None if message.sealed_root is None else RootHash(message.sealed_root),
+        sealed_bytes=message.sealed_size_bytes,
     )
 
 

@@ -27,6 +27,7 @@ from corral.farm.entrypoints.cli.output import (
     print_line,
     print_table,
 )
+from corral.farm.entrypoints.cli.overlays import overlay_line, written_where
 
 # The enum is small and pure; Typer needs it to offer and check the words.
 from corral.farm.domain.delivery.device import DeviceType  # isort: skip
@@ -146,7 +147,7 @@ def list_devices(  # noqa: PLR0913
     print_page(
         page,
         wish,
-        ("DEVICE", "MAC", "COLLECTION", "IMAGE", "STARTS FROM", "LAST LOGIN"),
+        ("DEVICE", "MAC", "COLLECTION", "IMAGE", "STARTS FROM", "LAST LOGIN", "WARNING"),
         _row,
         empty="no devices yet: corral device add",
     )
@@ -161,6 +162,7 @@ def _row(view: "DeviceView") -> tuple[str, ...]:
         view.image or "-",
         "-" if view.version is None else str(view.version),
         human_time(device.last_login.at if device.last_login else None),
+        view.warning,
     )
 
 
@@ -191,7 +193,9 @@ def show_device(
             ("revision", str(view.device.revision)),
             ("image", view.image or "none"),
             ("starts from", "nothing" if view.version is None else str(view.version)),
-            ("write cache", view.device.write_cache.value),
+            ("write cache", written_where(view)),
+            *(("writes to", overlay_line(one)) for one in view.overlays),
+            *((("warning", view.warning),) if view.warning else ()),
             ("registered", human_time(view.device.registered_at)),
             (
                 "last login",

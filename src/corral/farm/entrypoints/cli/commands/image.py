@@ -28,6 +28,7 @@ from corral.farm.entrypoints.cli.output import (
     print_line,
     print_table,
 )
+from corral.farm.entrypoints.cli.overlays import overlay_line
 
 # The enum is small and pure; Typer needs it to offer and check the words.
 from corral.farm.application.ports.disk_files import DiskFormat  # isort: skip
@@ -267,6 +268,7 @@ def show_image(
             ("mode", view.image.mode.value),
             ("write cache", view.image.write_cache.kind.value),
             ("pinned", "no" if view.image.pinned is None else f"{image}/{view.image.pinned}"),
+            *(("written", overlay_line(one)) for one in view.overlays),
             ("devices", str(view.device_count)),
             ("busy", "yes" if view.is_busy else "no"),
         ]

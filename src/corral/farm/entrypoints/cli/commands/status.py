@@ -32,6 +32,13 @@ def show_status(
         (_session_row(view) for view in status.sessions),
         empty="nobody streams anything",
     )
+    if status.warnings:
+        print_table(
+            "Devices to look at",
+            ("DEVICE", "IMAGE", "WARNING"),
+            ((view.device.name, view.image or "-", view.warning) for view in status.warnings),
+            empty="",
+        )
 
 
 def _server_row(line: "ServerLine") -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from corral.farm.entrypoints.cli.output import (
     print_line,
     print_table,
 )
+from corral.farm.entrypoints.cli.releases import wait_for_release, wait_for_sealing
 from corral.farm.entrypoints.cli.sizes import size_bytes
 
 # The enums are small and pure; Typer needs them to offer and check the words.
@@ -21,6 +22,8 @@ from corral.farm.domain.image.version import Access  # isort: skip
 from corral.farm.domain.image.write_cache import CacheFallback, ImageMode, WriteCache  # isort: skip
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from corral.farm.bootstrap import Application
     from corral.farm.domain.image.version import VersionName
 
@@ -47,11 +50,23 @@ RevisionOption = Annotated[
 )
 def promote_version(  # noqa: PLR0913 - one for each option of the command
     context: typer.Context,
-    version: NumberedArgument,
+    version: Annotated[
+        str,
+        typer.Argument(
+            help="IMAGE/NUMBER; the image alone means what a device wrote over it.",
+            metavar="VERSION",
+            autocompletion=completion.versions,
+        ),
+    ],
     *,
     to: Annotated[
-        Access, typer.Option("--to", help="Who may start it: test, or production.")
-    ] = Access.PRODUCTION,
+        Access | None,
+        typer.Option(
+            "--to",
+            help="Who may start it.",
+            show_default="production; test for what a device wrote",
+        ),
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -61,6 +76,20 @@ def promote_version(  # noqa: PLR0913 - one for each option of the command
             show_default="as soon as every server that must serve it has it",
         ),
     ] = None,
+    description: Annotated[
+        str,
+        typer.Option(
+            "--description", help="What is in it, of what a device wrote.", show_default=False
+        ),
+    ] = "",
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="Wait until what a device wrote is a version, or the release is due.",
+            show_default=False,
+        ),
+    ] = False,
     revision: RevisionOption = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
@@ -70,21 +99,138 @@ def promote_version(  # noqa: PLR0913 - one for each option of the command
     from corral.farm.domain.image.release import release_time  # noqa: PLC0415
     from corral.farm.domain.image.version import VersionName  # noqa: PLC0415
 
-    if to is Access.MAINTENANCE:
+    if to is Access.MAINTENANCE and "/" in version:
         message = "a version is promoted to test or to production: 'corral image revert' goes back"
         raise typer.BadParameter(message)
-    if at is not None and to is not Access.PRODUCTION:
+    if at is not None and to not in (None, Access.PRODUCTION):
         message = "only a release to production has a date"
         raise typer.BadParameter(message)
-    request = PromotionRequest(
-        version=VersionName.parse(version),
-        to=to,
-        release_at=None if at is None else release_time(at),
-        revision=revision,
-    )
+    moment = None if at is None else release_time(at)
     application = opening.opened(context, farm)
-    application.promote_version(request)
-    _say_where_it_stands(application, request.version, as_json=as_json)
+    if "/" not in version:
+        chosen = to or (Access.TEST if at is None else Access.PRODUCTION)
+        _promote_written(
+            application, version, (chosen, moment, description), wait=wait, as_json=as_json
+        )
+        return
+    name = VersionName.parse(version)
+    application.promote_version(PromotionRequest(name, to or Access.PRODUCTION, moment, revision))
+    if wait:
+        wait_for_release(application, name, is_quiet=as_json)
+    _say_where_it_stands(application, name, as_json=as_json)
+
+
+def _promote_written(
+    application: "Application",
+    image: str,
+    promotion: "tuple[Access, datetime | None, str]",
+    *,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+    from corral.farm.domain.image.overlay import Promotion  # noqa: PLC0415
+
+    access, moment, description = promotion
+    name = image_name(image)
+    view = application.promote_maintenance(name, Promotion(access, moment, description))
+    if wait:
+        version = wait_for_sealing(application, view, is_quiet=as_json)
+        _say_where_it_stands(application, version, as_json=as_json)
+    elif as_json:
+        print_json(documents.overlay_view(view))
+    else:
+        print_line(
+            f"server {view.server.name} makes a version of what {view.device.name} wrote;"
+            f" 'corral image show {name}' says when it is there"
+        )
+
+
+@commands.command("maintain", epilog="Example: corral image maintain debian --device pc1")
+def maintain_image(  # noqa: PLR0913 - one for each option of the command
+    context: typer.Context,
+    image: ImageArgument,
+    *,
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            help="Device that changes it, from its next start on.",
+            autocompletion=completion.devices,
+        ),
+    ],
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="SERVER",
+            help="Who keeps what it writes.",
+            autocompletion=completion.servers,
+            show_default="the one that the device would be sent to",
+        ),
+    ] = None,
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            "--limit",
+            metavar="SIZE",
+            help="What that may take there.",
+            show_default="as much as the disk is large",
+        ),
+    ] = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let one device change an image; 'promote' makes a version of what it wrote."""
+    from corral.farm.application.maintain_image import MaintenanceRequest  # noqa: PLC0415
+    from corral.farm.domain.delivery.device import device_name  # noqa: PLC0415
+    from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+
+    request = MaintenanceRequest(
+        image=image_name(image),
+        device=device_name(device),
+        server=None if server is None else server_name(server),
+        limit_bytes=None if limit is None else size_bytes(limit),
+    )
+    view = opening.opened(context, farm).maintain_image(request)
+    if as_json:
+        print_json(documents.overlay_view(view))
+        return
+    print_line(
+        f"{view.device.name} writes to {view.export} on {view.server.name} from its next start on"
+    )
+
+
+@commands.command("discard", epilog="Example: corral image discard debian --yes")
+def discard_maintenance(
+    context: typer.Context,
+    image: ImageArgument,
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)
+    ] = False,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give up what a device wrote over an image."""
+    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+
+    name = image_name(image)
+    application = opening.opened(context, farm)
+    if not yes:
+        if as_json:
+            message = (
+                f"nobody is asked with --json: say --yes to give up what was written to {name}"
+            )
+            raise typer.BadParameter(message)
+        typer.confirm(f"Give up what was written over {name} for ever?", abort=True)
+    view = application.discard_maintenance(name)
+    if as_json:
+        print_json(documents.overlay_view(view))
+    else:
+        print_line(f"{view.server.name} removes what {view.device.name} wrote to {view.export}")
 
 
 @commands.command("release", epilog="Example: corral image release debian/3")
