@@ -44,7 +44,7 @@ class Overlay(Part):
     limit_bytes: Annotated[int, Field(gt=0)]
     """What the written blocks may take on the server's disk."""
     sealing: bool = False
-    """Offer it no longer, and when its client is gone, make it a version in the store."""
+    """When its client is gone, offer it no longer and make it a version in the store."""
 
 
 class OverlayState(StrEnum):
@@ -65,7 +65,7 @@ class OverlayReport(Part):
 
     id: UUID
     written_bytes: Bytes = 0
-    """What its client has written since the stream process began, every byte counted."""
+    """Bytes of the disk that are not the version's any more, zeroes among them."""
     allocated_bytes: Bytes = 0
     """What its blocks take of the limit."""
     limit_bytes: Bytes

@@ -13,6 +13,7 @@ import structlog
 from corral.farm.adapters.farm_folder.farm_key import is_signed
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.stream.materialisation import Materialiser
+from corral.farm.entrypoints.stream.overlays import BaseUnusableError, Ledger, OverlayKeeper
 from corral.farm.entrypoints.stream.removal import Remover
 from corral.farm.entrypoints.stream.replication import Replicator
 from corral.wire.server import RefusedExport, ServerReport, SessionReport
@@ -39,20 +40,23 @@ class StreamHost:
     store: native.Store
     server: native.StreamServer
     on_change: Callable[[], None]
+    ledger: Ledger
     _in_force: ServerConfiguration | None = None
     _served: dict[str, native.ServedVersion] = field(default_factory=dict)
     _peers: dict[str, native.Peers] = field(default_factory=dict)
-    _offered: tuple[str, ...] = ()
+    _exports: tuple[tuple[str, native.ServedVersion], ...] = ()
     _refused: tuple[RefusedExport, ...] = ()
     _sessions: dict[tuple[str, int], SessionReport] = field(default_factory=dict)
     replicator: Replicator = field(init=False)
     remover: Remover = field(init=False)
     materialiser: Materialiser = field(init=False)
+    overlays: OverlayKeeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.replicator = Replicator(self.store, self.on_change)
         self.remover = Remover(self.store, self.replicator.may_write)
         self.materialiser = Materialiser()
+        self.overlays = OverlayKeeper(self.store, self.ledger, self._base, self.on_change)
 
     def start(self) -> None:
         """Begin the work in the background."""
@@ -77,17 +81,20 @@ class StreamHost:
             except _RefusedError as error:
                 refused.append(RefusedExport(name=export.name, code=error.code, detail=str(error)))
                 _log.error("not offered", export=export.name, code=error.code, detail=str(error))
-        self.server.apply(exports)
-        self._offered = tuple(name for name, _ in exports)
+        self._exports = tuple(exports)
         self._refused = tuple(refused)
+        bases = {overlay.base for overlay in wanted.overlays}
         offered = {version.root: version for _, version in exports}
-        self._served = offered
+        self._served = {r: v for r, v in self._served.items() if r in bases} | offered
+        self.overlays.want(wanted.overlays, may_remove=not is_kept)
+        self.overlays.work(self.server.sessions())
+        self._offer()
         if wanted.draining and not self.server.is_draining:
             self.server.drain()
         elif not wanted.draining and self.server.is_draining:
             self.server.undrain()
         self._replicate(wanted)
-        self.materialiser.want(offered.values())
+        self.materialiser.want(self._served.values())
         if not is_kept:
             self.remover.want(wanted.removals, wanted.generation)
         _log.info(
@@ -97,17 +104,21 @@ class StreamHost:
             refused=len(refused),
             replicas=len(wanted.replicas),
             removals=len(wanted.removals),
+            overlays=len(wanted.overlays),
             draining=wanted.draining,
         )
         return True
 
     def tidy(self) -> None:
-        """Remove what was deleted and is no longer in use."""
+        """Go on with what takes several rounds: removals, and the life of overlays."""
         self.remover.work()
+        if self.overlays.work(self.server.sessions()):
+            self._offer()
 
     def report(self) -> ServerReport:
         """Say what is; whoever came or went since the last time is logged."""
-        sessions = tuple(map(_session, self.server.sessions()))
+        connected = self.server.sessions()
+        sessions = tuple(map(_session, connected))
         self._log_changes({(one.address, one.connected_at): one for one in sessions})
         free: int | None
         try:
@@ -118,10 +129,11 @@ class StreamHost:
             server=self.server_file.server,
             generation=0 if self._in_force is None else self._in_force.generation,
             draining=self.server.is_draining,
-            exports=self._offered,
+            exports=tuple(name for name, _ in self._exports),
             refused=self._refused,
             replicas=self.replicator.reports(),
             removed=self.remover.removed(),
+            overlays=self.overlays.reports(connected),
             sessions=sessions,
             counters=self.server.counters(),
             store_free_bytes=free,
@@ -161,12 +173,19 @@ class StreamHost:
 
     @property
     def movable_sessions(self) -> int:
-        """Sessions whose clients can be told to move, and have not yet."""
-        return sum(session.is_corral_client for session in self.server.sessions())
+        """Sessions whose clients can be told to move, and have not yet.
+
+        A disk's client has nowhere to go: what it wrote is here.
+        """
+        return sum(
+            session.is_corral_client and "@" not in session.export
+            for session in self.server.sessions()
+        )
 
     def stop(self) -> None:
         """End everything."""
         self.server.stop()
+        self.overlays.stop()
         self.materialiser.stop()
         self.replicator.stop()
 
@@ -197,7 +216,7 @@ class StreamHost:
             peers.set([peer.url for peer in replica.peers], wanted.replication_ticket)
             self._peers[replica.root] = peers
 
-    def _opened(self, export: Export) -> native.ServedVersion:
+    def _opened(self, export: Export | Replica) -> native.ServedVersion:
         self._check_signature(export)
         served = self._served.get(export.root)
         if served is not None:
@@ -208,6 +227,24 @@ class StreamHost:
             raise _RefusedError(error.code, str(error)) from error
         self._served[export.root] = served
         return served
+
+    def _offer(self) -> None:
+        self.server.apply(self._exports, self.overlays.offers())
+
+    def _base(self, root: str) -> native.ServedVersion:
+        """Serve the version below an overlay; the farm signed it, or it would not be here."""
+        wanted = self._in_force
+        signed: tuple[Export | Replica, ...] = ()
+        if wanted is not None:
+            signed = (*wanted.exports, *wanted.replicas)
+        for one in signed:
+            if one.root == root:
+                try:
+                    return self._opened(one)
+                except _RefusedError as error:
+                    raise BaseUnusableError(error.code, str(error)) from error
+        code, detail = "base-unknown", "the version below is none that this server should hold"
+        raise BaseUnusableError(code, detail)
 
     def _peers_of(self, root: str) -> native.Peers:
         return self._peers.setdefault(root, native.Peers())

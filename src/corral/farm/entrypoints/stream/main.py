@@ -21,6 +21,7 @@ from corral.farm.entrypoints.stream.host import StreamHost
 from corral.farm.entrypoints.stream.kept import KeptConfiguration
 from corral.farm.entrypoints.stream.management import Management
 from corral.farm.entrypoints.stream.metrics import StreamMetrics
+from corral.farm.entrypoints.stream.overlays import Ledger
 from corral.wire.server import ServerFile
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def serve(config: Path) -> None:
             base64.b64decode(server_file.farm_public_key),
         )
         server.serve_store(store)
-    host = StreamHost(server_file, store, server, on_change=signals.wake.set)
+    ledger = Ledger(config.with_name(f"{config.stem}.overlays.json"))
+    host = StreamHost(server_file, store, server, on_change=signals.wake.set, ledger=ledger)
     host.start()
     _log.info(
         "serving", addresses=server.addresses, chunks=server_file.chunks, store=server_file.store
