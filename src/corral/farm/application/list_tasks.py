@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.listing import Columns
 from corral.farm.application.task_kinds import KINDS
 from corral.farm.domain.task.state import TaskState, possible
 from corral.farm.domain.task.worker import SILENCE
@@ -40,6 +41,22 @@ class TaskDetails:
     cancel_leaves: str
     possible: tuple[str, ...]
     """What can be asked of it now."""
+
+
+TASKS: Final = Columns[TaskView](
+    values={
+        "number": lambda view: view.task.number,
+        "kind": lambda view: view.task.request.kind.value,
+        "object": lambda view: view.task.request.object,
+        "state": lambda view: view.task.state.value,
+        "owner": lambda view: view.task.request.owner.name,
+        "server": lambda view: view.task.request.server,
+        "worker": lambda view: view.task.worker,
+        "schedule": lambda view: view.task.request.schedule,
+        "active": lambda view: "yes" if view.task.state.is_active else "no",
+    },
+    identity=lambda view: f"{view.task.number:012}",
+)
 
 
 class ListTasks:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from corral.farm.application.listing import Columns
 from corral.farm.application.task_kinds import kind_named, subject_of, without_defaults
 from corral.farm.domain.task.errors import ScheduleInvalidError, ScheduleNotRunningError
 from corral.farm.domain.task.schedule import Schedule
@@ -28,6 +29,18 @@ class ScheduleView:
 
     schedule: Schedule
     run: Task | None
+
+
+SCHEDULES: Final = Columns[ScheduleView](
+    values={
+        "name": lambda view: view.schedule.name,
+        "kind": lambda view: view.schedule.request.kind.value,
+        "object": lambda view: view.schedule.request.object,
+        "owner": lambda view: view.schedule.request.owner.name,
+        "server": lambda view: view.schedule.request.server,
+    },
+    identity=lambda view: view.schedule.name,
+)
 
 
 class AddSchedule:

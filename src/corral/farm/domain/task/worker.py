@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BEAT: Final = timedelta(seconds=1)
 """How often a worker gives a sign of life, for itself and for each of its tasks."""
 
-SILENCE: Final = timedelta(seconds=20)
+SILENCE: Final = timedelta(seconds=15)
 """How long a worker may be silent before its tasks go on elsewhere.
 
 Longer than a database takes to change over to its standby; a worker that was silent for so long by

@@ -17,6 +17,7 @@ from corral.farm.entrypoints.cli.commands import (
     named_store,
     replica,
     role,
+    schedule,
     serve,
     server,
     server_change,
@@ -24,6 +25,7 @@ from corral.farm.entrypoints.cli.commands import (
     site,
     status,
     store,
+    task,
     token,
     version,
 )
@@ -59,6 +61,8 @@ app.add_typer(account_group.commands, name="group")
 app.add_typer(role.commands, name="role")
 app.add_typer(token.commands, name="token")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(task.commands, name="task")
+app.add_typer(schedule.commands, name="schedule")
 app.add_typer(serve.commands, name="serve")
 
 

@@ -75,6 +75,14 @@ def print_facts(facts: Sequence[tuple[str, str]]) -> None:
         print_line(f"{name.ljust(width)}  {value}")
 
 
+def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Give a table to draw."""
+    table = _table(title, columns)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def _table(title: str, columns: Sequence[str]) -> Table:
     from rich import box  # noqa: PLC0415 - not for `--help`
     from rich.table import Table  # noqa: PLC0415

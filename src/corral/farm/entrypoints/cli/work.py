@@ -39,12 +39,17 @@ _LINE_SECONDS: Final = 2.0
 
 
 def run_shown(
-    title: str, verb: Callable[[Progress], Outcome], *, is_quiet: bool = False
+    title: str,
+    verb: Callable[[Progress], Outcome],
+    *,
+    is_quiet: bool = False,
+    look: Callable[[Progress], None] | None = None,
 ) -> Outcome:
     """Give what ``verb`` gives, showing its progress on the standard error stream meanwhile.
 
     A bar on a terminal; elsewhere a plain line every few seconds, or nothing if quiet. An interrupt
     (Ctrl-C) cancels the verb and waits until it has ended cleanly; a second one does not wait.
+    ``look`` is called several times a second meanwhile.
     """
     progress = Progress()
     worker = _Worker(verb, progress)
@@ -54,6 +59,8 @@ def run_shown(
             if interrupts.is_first_seen and not progress.is_cancelled:
                 progress.cancel()
             display.show(progress.amounts())
+            if look is not None:
+                look(progress)
         display.show(progress.amounts())
     return worker.outcome()
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from corral.farm.application.list_images import ImageView, VersionView
     from corral.farm.bootstrap import Application
     from corral.farm.domain.image.version import VersionName
+    from corral.farm.domain.task.task import Argument
 
 commands = command_group("Images and their versions.")
 
@@ -108,6 +109,12 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
             show_default=False,
         ),
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach", help="Queue it for a worker, and do not wait.", show_default=False
+        ),
+    ] = False,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,7 +122,8 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
     from corral.farm.application.import_image import ImportRequest  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
-    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.commands.task import print_queued  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415
 
     request = ImportRequest(
         image=image_name(image),
@@ -126,10 +134,26 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
         must_be_new=new,
         even_if_unchanged=even_if_unchanged,
     )
+    arguments: dict[str, Argument] = {
+        "image": image,
+        "path": str(path.absolute()),
+        "format": disk_format or "",
+        "server": server or "",
+        "description": description,
+        "new": new,
+        "even_if_unchanged": even_if_unchanged,
+    }
     application = opening.opened(context, farm)
-    outcome = run_shown(
-        f"import {image}",
+    if detach:
+        print_queued(application, application.start_task("import", arguments), as_json=as_json)
+        return
+    outcome = run_recorded(
+        application,
+        "import",
+        arguments,
         lambda progress: application.import_image(request, progress),
+        title=f"import {image}",
+        says=lambda outcome: f"published {outcome.version.name}",
         is_quiet=as_json,
     )
     if as_json:

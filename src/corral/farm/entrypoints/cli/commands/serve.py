@@ -1,6 +1,6 @@
 """``corral serve``: become one of the farm's long-lived processes.
 
-Entry points do not import one another, so the two are named here by their modules, and loaded
+Entry points do not import one another, so they are named here by their modules, and loaded
 only when they are asked for. Each is a program of its own (``python -m MODULE``), whose ``main``
 takes its arguments and gives its exit code once it was told to stop.
 """
@@ -20,6 +20,7 @@ commands = command_group("Long-lived processes of the farm.")
 
 _API: Final = "corral.farm.entrypoints.http.__main__"
 _STREAM: Final = "corral.farm.entrypoints.stream.__main__"
+_WORKER: Final = "corral.farm.entrypoints.worker.__main__"
 
 
 class LogFormat(StrEnum):
@@ -64,6 +65,30 @@ def serve_stream(
     """Stream to devices as one of the farm's servers, until told to stop."""
     chosen = LogFormat.JSON if as_json else log_format
     _become(_STREAM, ["--config", str(config.absolute()), "--log-format", chosen])
+
+
+@commands.command("worker", epilog="Example: corral serve worker --server s1")
+def serve_worker(
+    context: typer.Context,
+    *,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--server",
+            metavar="SERVER",
+            help="Whose store this machine reaches; several.",
+            show_default="all",
+        ),
+    ] = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run tasks, until told to stop; what is not done then goes on elsewhere."""
+    folder = opening.settings_of(context, farm).folder
+    chosen = LogFormat.JSON if as_json else log_format
+    servers = [word for name in server or () for word in ("--server", name)]
+    _become(_WORKER, ["--farm", str(folder), "--log-format", chosen, *servers])
 
 
 def _become(module: str, arguments: list[str]) -> None:
