@@ -167,11 +167,11 @@ def overlay_view(view: OverlayView) -> dict[str, Json]:
         "base": overlay.base.hex,
         "phase": overlay.phase.value,
         "limit_bytes": overlay.limit_bytes,
-        "created_at": _instant(overlay.created_at),
+        "created_at": instant(overlay.created_at),
         "created_by": overlay.created_by,
-        "opened_at": _instant(overlay.opened_at),
+        "opened_at": instant(overlay.opened_at),
         "state": None if seen is None else seen.condition.value,
-        "reported_at": None if seen is None else _instant(seen.at),
+        "reported_at": None if seen is None else instant(seen.at),
         "written_bytes": None if seen is None else seen.written_bytes,
         "allocated_bytes": None if seen is None else seen.allocated_bytes,
         "clients": None if seen is None else seen.clients,
@@ -318,7 +318,7 @@ def device_view(view: DeviceView) -> dict[str, Json]:
         if view.used is None
         else {
             "kind": view.used.kind.value,
-            "at": _instant(view.used.at),
+            "at": instant(view.used.at),
             "used_bytes": view.used.used_bytes,
             "limit_bytes": view.used.limit_bytes,
             "problem": view.used.problem,
