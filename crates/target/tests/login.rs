@@ -7,6 +7,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output};
 use std::thread;
 
+use socket2::{Domain, Socket, Type};
+
 const KEY: &str = "a-key-that-nobody-may-see";
 
 /// Answers one request, and gives out its head.
@@ -65,10 +67,12 @@ fn good_answer() -> String {
 
 #[test]
 fn any_url_that_answers_will_do() {
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
+    // Bound and not listening: refuses connections, and nobody else gets the port meanwhile.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
         .unwrap();
+    let dead = socket.local_addr().unwrap().as_socket().unwrap();
     let (address, server) = answer_once("200 OK", good_answer());
     let output = log_in(&[format!("http://{dead}"), format!("http://{address}/farm/")]);
     assert!(output.status.success(), "{output:?}");

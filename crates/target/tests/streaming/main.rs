@@ -29,7 +29,7 @@ fn setting() -> Setting {
     let folder = tempfile::tempdir().unwrap();
     let images = ["a", "b"].map(|name| image(folder.path(), name, 7));
     let servers = [Server::start(&images[0]), Server::start(&images[1])];
-    let addresses = [servers[0].address, servers[1].address];
+    let addresses = [&servers[0], &servers[1]].map(|server| server.port.address);
     let client = Client::start(
         folder.path(),
         images[0].root,
@@ -54,8 +54,8 @@ impl Setting {
     }
 
     fn restart(&mut self, server: usize) {
-        let address = self.servers[server].address;
-        self.servers[server] = Server::start_at(&self.images[server], address);
+        let port = self.servers[server].port.clone();
+        self.servers[server] = Server::start_at(&self.images[server], &port);
     }
 }
 
@@ -69,7 +69,7 @@ fn serves_when_a_test_starts_it() {
 #[test]
 fn a_server_is_killed_under_load_and_comes_back() {
     let mut it = setting();
-    let reader = it.client.reader(it.images[0].root, 3);
+    let reader = it.client.reader(it.images[0].root);
     it.client.wait_for_reads(100);
     let current = it.current();
     it.servers[current].kill();
@@ -82,13 +82,13 @@ fn a_server_is_killed_under_load_and_comes_back() {
 #[test]
 fn a_server_hangs_under_load_and_wakes_up() {
     let it = setting();
-    let reader = it.client.reader(it.images[0].root, 5);
+    let reader = it.client.reader(it.images[0].root);
     it.client.wait_for_reads(100);
     let current = it.current();
     it.servers[current].signal(Signal::STOP);
     it.client.wait_for_reads(100);
     it.client
-        .wait(|status| status.is_some_and(|status| status["ejections"] == 1));
+        .wait(|status| status.is_some_and(|status| status["ejections"].as_u64() >= Some(1)));
     it.servers[current].signal(Signal::CONT);
     it.client.wait_for_state(current, "warm");
     reader.finish_satisfied("SIGSTOP");
@@ -97,12 +97,14 @@ fn a_server_hangs_under_load_and_wakes_up() {
 #[test]
 fn a_server_drains_and_takes_clients_again() {
     let mut it = setting();
-    let reader = it.client.reader(it.images[0].root, 3);
+    let reader = it.client.reader(it.images[0].root);
     it.client.wait_for_reads(100);
     let current = it.current();
     it.servers[current].order("drain");
     it.client.wait_for_state(current, "waiting");
-    assert_eq!(it.current(), 1 - current);
+    it.client.wait(|status| {
+        status.is_some_and(|status| status["servers"][1 - current]["is_current"] == true)
+    });
     it.servers[current].order("undrain");
     it.client.wait_for_state(current, "warm");
     reader.finish_satisfied("drain");
@@ -111,7 +113,7 @@ fn a_server_drains_and_takes_clients_again() {
 #[test]
 fn both_servers_go_and_come_back() {
     let mut it = setting();
-    let reader = it.client.reader(it.images[0].root, 2);
+    let reader = it.client.reader(it.images[0].root);
     it.client.wait_for_reads(100);
     it.servers[0].kill();
     it.servers[1].kill();
@@ -128,9 +130,9 @@ fn a_server_with_another_root_is_refused_and_never_asked() {
     let right = image(folder.path(), "right", 7);
     let wrong = image(folder.path(), "wrong", 8);
     let servers = [Server::start(&wrong), Server::start(&right)];
-    let addresses = [servers[0].address, servers[1].address];
+    let addresses = [&servers[0], &servers[1]].map(|server| server.port.address);
     let client = Client::start(folder.path(), right.root, right.size_bytes, &addresses);
     client.wait_for_state(0, "refused");
-    client.reader(right.root, 1).finish_satisfied("wrong root");
+    client.verify_once(right.root);
     client.wait_for_state(0, "refused");
 }

@@ -1,17 +1,20 @@
 //! Real processes: stream servers with a store each, a client before them, a reader before the client.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chunk_backend::{FarmId, NoPeers, Progress, RawFile, Store};
 use chunk_store::RootHash;
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 use stream_server::{Access, Address, Export, Limits, Listener, Settings, StreamServer};
 
 const FARM: &str = "6f1d4a3e-6f0a-4f4e-9d53-0c7f3f1f7f10";
@@ -63,30 +66,50 @@ fn farm() -> FarmId {
     FARM.parse().unwrap()
 }
 
+/// A port of a server that goes and comes back. A socket that is bound and does not listen keeps it from being given
+/// to anybody else meanwhile, and is in no server's way.
+#[derive(Clone)]
+pub(crate) struct Port {
+    pub(crate) address: SocketAddr,
+    _held: Arc<Socket>,
+}
+
+impl Port {
+    pub(crate) fn reserve() -> Self {
+        let held = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        held.set_reuse_address(true).unwrap();
+        held.bind(&ANY_PORT.into()).unwrap();
+        Self {
+            address: held.local_addr().unwrap().as_socket().unwrap(),
+            _held: Arc::new(held),
+        }
+    }
+}
+
 /// A stream server in a process of its own, so that it can be killed as a process.
 pub(crate) struct Server {
     process: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
-    pub(crate) address: SocketAddr,
+    pub(crate) port: Port,
 }
 
 impl Server {
     pub(crate) fn start(image: &Image) -> Self {
-        Self::start_at(image, ANY_PORT)
+        Self::start_at(image, &Port::reserve())
     }
 
-    pub(crate) fn start_at(image: &Image, address: SocketAddr) -> Self {
-        Self::run(image, address, "open")
+    pub(crate) fn start_at(image: &Image, port: &Port) -> Self {
+        Self::run(image, port, "open")
     }
 
     /// One that opens its export to tickets of the farm that tests play only.
-    pub(crate) fn start_for_tickets(image: &Image, address: SocketAddr) -> Self {
-        Self::run(image, address, "ticket")
+    pub(crate) fn start_for_tickets(image: &Image, port: &Port) -> Self {
+        Self::run(image, port, "ticket")
     }
 
     /// This test program again, as [`be_a_server`].
-    fn run(image: &Image, address: SocketAddr, access: &str) -> Self {
+    fn run(image: &Image, port: &Port, access: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -96,7 +119,7 @@ impl Server {
                 "--test-threads=1",
             ])
             .env(STORE, &image.store)
-            .env(ADDRESS, address.to_string())
+            .env(ADDRESS, port.address.to_string())
             .env(ACCESS, access)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -104,12 +127,12 @@ impl Server {
             .unwrap();
         let orders = process.stdin.take().unwrap();
         let mut answers = BufReader::new(process.stdout.take().unwrap());
-        let address = wait_for(&mut answers, "serving ").parse().unwrap();
+        wait_for(&mut answers, "serving ");
         Self {
             process,
             orders,
             answers,
-            address,
+            port: port.clone(),
         }
     }
 
@@ -246,16 +269,36 @@ impl Client {
         )
     }
 
-    /// A reader that verifies the whole disk for so many seconds, and then to the end of its pass.
-    pub(crate) fn reader(&self, root: RootHash, seconds: u32) -> Reader {
-        let process = Command::new(env!("CARGO_BIN_EXE_corral-target"))
+    /// A reader that verifies the whole disk over and over until it is told to finish.
+    pub(crate) fn reader(&self, root: RootHash) -> Reader {
+        let mut process = self.verify(root, &[]).spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (said, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = said.send(line);
+            }
+        });
+        Reader { process, lines }
+    }
+
+    /// Verifies the whole disk once; it must have this root.
+    pub(crate) fn verify_once(&self, root: RootHash) {
+        let done = self.verify(root, &["--passes", "1"]).output().unwrap();
+        let output = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.success(), "{output}");
+        assert!(is_good(output.lines().last().unwrap()), "{output}");
+    }
+
+    fn verify(&self, root: RootHash, until: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corral-target"));
+        command
             .current_dir(&self.folder)
             .args(["verify", "--unix", "disk.sock", "--root", &root.to_string()])
-            .args(["--seconds", &seconds.to_string(), "--read-size", "65536"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Reader(process)
+            .args(["--read-size", "65536"])
+            .args(until)
+            .stdout(Stdio::piped());
+        command
     }
 
     pub(crate) fn status(&self) -> Option<serde_json::Value> {
@@ -306,25 +349,41 @@ impl Drop for Client {
 }
 
 /// `corral-target verify` under way.
-pub(crate) struct Reader(Child);
+pub(crate) struct Reader {
+    process: Child,
+    lines: Receiver<String>,
+}
 
 impl Reader {
-    /// Its end: no error, and the right root in every pass. Prints the longest stall.
-    pub(crate) fn finish_satisfied(mut self, what: &str) {
-        let mut output = String::new();
-        self.0
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut output)
-            .unwrap();
-        let status = self.0.wait().unwrap();
-        let last = output.lines().last().unwrap_or_default();
-        println!("{what}: {last}");
-        assert!(status.success(), "{output}");
+    /// Ends it after a pass that has begun since: no error, and the right root in every pass. Prints the longest stall.
+    pub(crate) fn finish_satisfied(self, what: &str) {
+        let mut output: Vec<String> = self.lines.try_iter().collect();
+        let mut passes = 0;
+        while passes < 2 {
+            let line = self.lines.recv_timeout(HANGS_AFTER).unwrap();
+            passes += usize::from(line.starts_with(PASS));
+            output.push(line);
+        }
+        println!("{what}: {}", output.last().unwrap());
         assert!(
-            last.contains(" root=ok ") && last.contains(" errors=0 "),
-            "{output}"
+            output
+                .iter()
+                .all(|line| line.starts_with("verify stall_ms=") || is_good(line)),
+            "{output:#?}"
         );
     }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const PASS: &str = "verify pass=";
+
+/// Whether this is what a reader says of a pass in which all was right.
+fn is_good(line: &str) -> bool {
+    line.starts_with(PASS) && line.contains(" root=ok ") && line.contains(" errors=0 ")
 }

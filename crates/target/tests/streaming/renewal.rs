@@ -14,7 +14,7 @@ use nbd_proto::Refusal;
 use nbd_proto::server::{Event, Handshake};
 
 use crate::farm::{Farm, answer, ticket};
-use crate::processes::{ANY_PORT, Client, EXPORT, HANGS_AFTER, Server, image};
+use crate::processes::{ANY_PORT, Client, EXPORT, HANGS_AFTER, Port, Server, image};
 
 const FAR: u64 = 4_000_000_000;
 
@@ -140,9 +140,9 @@ fn a_client_keeps_its_ticket_when_the_farm_has_none_for_what_it_runs() {
 fn a_read_goes_on_when_the_first_ticket_has_ended_and_the_server_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let image = image(folder.path(), "golden", 7);
-    let (root, address) = (image.root, ANY_PORT);
-    let mut server = Server::start_for_tickets(&image, address);
-    let address = server.address;
+    let (root, port) = (image.root, Port::reserve());
+    let address = port.address;
+    let mut server = Server::start_for_tickets(&image, &port);
     let first_ends = Arc::new(AtomicU64::new(0));
     let ends = Arc::clone(&first_ends);
     let farm = Farm::start(move |login| {
@@ -160,11 +160,11 @@ fn a_read_goes_on_when_the_first_ticket_has_ended_and_the_server_restarts() {
     assert_eq!(farm.next_login(), Some(running(root)));
 
     server.kill();
-    let reader = client.reader(root, 1);
+    let reader = client.reader(root);
     client.wait(|status| status.is_some_and(|status| status["unanswered"].as_u64() > Some(0)));
     let first_ends = first_ends.load(Ordering::SeqCst);
     client.wait(|_| unix_seconds() > first_ends);
-    let _server = Server::start_for_tickets(&image, address);
+    let _server = Server::start_for_tickets(&image, &port);
     reader.finish_satisfied("a ticket that ended");
 
     // The first ticket would not have done.
