@@ -100,7 +100,7 @@ def run(wishes: Wishes) -> int:
     except DemoError as error:
         display.failure(str(error))
         return 1
-    programs = Programs(logs)
+    programs = Programs(logs, may_outlive_us=wishes.keep)
     report = Report(guest=wishes.guest, image=str(wishes.image or "built from Debian packages"))
     story = Story(wishes, display, Runner(logs, display), programs, report)
     signal.signal(signal.SIGTERM, _interrupt)

@@ -1,7 +1,7 @@
 """Programs that the demonstration runs: to their end, or beside it until it stops them.
 
 Every program's words go to a log of its own, and every program that was started is ended by its
-process id, whatever happened.
+process id, whatever happened. If it is the demonstration that is killed, the kernel ends them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _SYSTEM_FOLDERS: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _POLL_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 10.0
+
+_held_ports: Final[list[socket.socket]] = []
 
 
 class Watcher(Protocol):
@@ -95,7 +97,7 @@ class Runner:
             start = errors.tell()
             draws = shows_progress and sys.stderr.isatty()
             process = subprocess.Popen(
-                [program, *command[1:]],
+                [*_dies_with_us(), program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=None if draws else errors,
@@ -162,6 +164,8 @@ class Programs:
     """Every program that runs beside the demonstration; the last started is the first ended."""
 
     logs: Path
+    may_outlive_us: bool = False
+    """Whether they are left running if this process is killed, or on ``leave_running``."""
     _started: list[Program] = field(default_factory=list)
 
     def start(
@@ -179,7 +183,7 @@ class Programs:
             words.write(f"$ {' '.join(command)}\n".encode())
             words.flush()
             process = subprocess.Popen(
-                [program, *command[1:]],
+                [*(() if self.may_outlive_us else _dies_with_us()), program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=words if output is None else output,
                 stderr=words,
@@ -216,6 +220,11 @@ class Programs:
         return left
 
 
+def _dies_with_us() -> list[str]:
+    """Give the words before a command that have it killed when the thread that starts it ends."""
+    return [find_program("setpriv", "util-linux"), "--pdeathsig", "KILL"]
+
+
 def end(process: subprocess.Popen[bytes]) -> None:
     """End a process and its descendants: ask first, kill what has not gone after a while."""
     for sign, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
@@ -234,11 +243,17 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Find a TCP port on loopback that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Reserve a TCP port on loopback for a server that this process starts, perhaps repeatedly.
+
+    A socket that is bound and does not listen keeps the port from being given to anybody else for
+    as long as this process lives. It is in no server's way: servers bind with ``SO_REUSEADDR``.
+    """
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    _held_ports.append(held)
+    port: int = held.getsockname()[1]
+    return port
 
 
 def require_root(purpose: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -141,28 +142,26 @@ class Reader:
         programs: Programs,
     ) -> Reader:
         """Log in, serve the disk on a unix socket, and start to read it."""
-        key, configuration, socket = (
-            folder / f"{name}.{kind}" for kind in ("key", "json", "socket")
-        )
+        key, configuration, disk = (folder / f"{name}.{kind}" for kind in ("key", "json", "socket"))
         key.touch(mode=0o600)
         key.write_text(login.key, encoding="utf-8")
         configuration.write_bytes(login.configuration(str(key)))
-        socket.unlink(missing_ok=True)
+        disk.unlink(missing_ok=True)
         started_at = time.monotonic()
         serve = programs.start(
             f"{name}-client",
-            [str(client), "serve", "--config", str(configuration), "--unix", str(socket)],
+            [str(client), "serve", "--config", str(configuration), "--unix", str(disk)],
         )
 
         def is_listening() -> bool:
             programs.expect_running(serve)
-            return socket.is_socket()
+            return _is_listened_at(disk)
 
-        wait_until(is_listening, _SOCKET_SECONDS, f"the client did not serve {socket}")
+        wait_until(is_listening, _SOCKET_SECONDS, f"the client did not serve {disk}")
         console, verify = _listen(
-            name, [str(client), "verify", "--unix", str(socket), "--root", root], folder, programs
+            name, [str(client), "verify", "--unix", str(disk), "--root", root], folder, programs
         )
-        return cls(console, started_at, programs, [verify, serve], [key, configuration, socket])
+        return cls(console, started_at, programs, [verify, serve], [key, configuration, disk])
 
     def stop(self) -> None:
         """End the reader and then the client."""
@@ -170,6 +169,11 @@ class Reader:
             self._programs.stop(program)
         for file in self._files:
             file.unlink(missing_ok=True)
+
+
+def _is_listened_at(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _listen(

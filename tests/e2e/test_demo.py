@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = Path(os.environ.get("CORRAL_TARGET", ROOT / "build" / "corral-target"))
@@ -170,12 +171,13 @@ def test_an_image_that_is_not_there_fails_the_first_step_and_says_so(tmp_path: P
     assert (result["ok"], result["failed_step"]) == (False, "golden image")
 
 
-def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
+def ended_in_its_fifth_step(folder: Path, how: signal.Signals) -> tuple[int, str]:
+    """Send a signal to a demonstration when all its processes run; how it ended, and its words."""
     require(guest=False)
-    image = tmp_path / "given.raw"
+    image = folder / "given.raw"
     make_disk(image, noise_bytes=4 * MIB, size_bytes=16 * MIB)
     with subprocess.Popen(
-        demo(tmp_path / "build", "--no-guest", "--image", str(image)),
+        demo(folder / "build", "--no-guest", "--image", str(image)),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -183,9 +185,21 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             if "[5/7]" in line:
-                process.send_signal(signal.SIGINT)
+                assert len(processes_that_mention(folder)) >= 4
+                process.send_signal(how)
                 break
         said, _ = process.communicate(timeout=120)
-    assert process.returncode == 130
+    return process.returncode, said
+
+
+def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
+    code, said = ended_in_its_fifth_step(tmp_path, signal.SIGINT)
+    assert code == 130
     assert "interrupted" in said
     assert processes_that_mention(tmp_path) == []
+
+
+def test_what_was_started_does_not_outlive_a_killed_demonstration(tmp_path: Path) -> None:
+    code, _ = ended_in_its_fifth_step(tmp_path, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    wait_until(lambda: processes_that_mention(tmp_path) == [], 60, "a process stayed")
