@@ -177,6 +177,26 @@ def test_a_truncated_disk_of_another_format_is_damaged(raw: Path, name: str) -> 
         DISKS.inspect(disk)
 
 
+@pytest.mark.parametrize("subformat", ["dynamic", "fixed"])
+@pytest.mark.parametrize("missing", [1, 511, 512, 200_000, 9_000_000])
+def test_a_truncated_vhdx_is_damaged(raw: Path, subformat: str, missing: int) -> None:
+    disk = converted(raw, "vhdx", "-o", f"subformat={subformat}")
+    os.truncate(disk, disk.stat().st_size - missing)
+    with pytest.raises(DiskDamagedError) as caught:
+        DISKS.inspect(disk)
+    said = str(caught.value)
+    assert said.startswith(f"{disk} is damaged: it is truncated: it names data past its end. Copy")
+
+
+def test_a_vhdx_with_something_behind_its_blocks_is_whole(raw: Path) -> None:
+    disk = converted(raw, "vhdx")
+    with disk.open("ab") as file:
+        file.write(b"appended")
+    with DISKS.opened(DISKS.inspect(disk)) as lent:
+        assert isinstance(lent, NbdSocket)
+        qemu_img("compare", "-F", "raw", raw, f"nbd+unix:///?socket={lent.socket}")
+
+
 def test_an_overlay_is_read_with_what_it_builds_on(raw: Path) -> None:
     base = converted(raw, "qcow2")
     top = raw.with_name("top.qcow2")

@@ -131,7 +131,7 @@ def _look_at(
         )
     node: programs.BlockNode = {
         "driver": DRIVERS[disk_format],
-        "file": {"driver": "file", "filename": str(path)},
+        "file": _own_file(path, disk_format),
     }
     if disk_format in _WITH_BACKING:
         node["backing"] = None
@@ -146,6 +146,16 @@ def _look_at(
         raise DiskNotAnImageError(path, f"it builds on a file of format {format_name!r}")
     backing_format = None if format_name is None else _FORMATS[format_name]
     return layer, (_beside(path, parent, folder), backing_format)
+
+
+def _own_file(path: Path, disk_format: DiskFormat) -> programs.BlockNode:
+    file: programs.BlockNode = {"driver": "file", "filename": str(path)}
+    if disk_format is not DiskFormat.VHDX:
+        return file
+    # QEMU compares where a VHDX says its blocks are with the file's size rounded up to sectors, and
+    # would read zeros for the bytes of a last sector that are missing.
+    whole_sectors = path.stat().st_size // SECTOR_BYTES * SECTOR_BYTES
+    return {"driver": "raw", "size": whole_sectors, "file": file}
 
 
 def _format_of(path: Path, declared: DiskFormat | None) -> DiskFormat:
@@ -216,6 +226,8 @@ def refusal(path: Path, error: programs.QemuError) -> DiskDamagedError | DiskUnr
         return DiskUnreadableError(path, "a running machine is writing to it; shut it down first")
     if "Permission denied" in reason:
         return DiskUnreadableError(path, "permission denied")
+    if programs.TRUNCATED in reason:
+        return DiskDamagedError(path, "it is truncated: it names data past its end")
     return DiskDamagedError(path, reason)
 
 

@@ -23,6 +23,9 @@ _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.02
 
+TRUNCATED: Final = "has probably been truncated"
+"""What QEMU says before the last line when it would not open a VHDX whose end is missing."""
+
 
 class QemuError(Exception):
     """A program of QEMU's refused; the message is its own last line."""
@@ -46,7 +49,7 @@ def query(arguments: list[str]) -> str:
         check=False,
     )
     if done.returncode != 0 and not done.stdout.strip():
-        raise QemuError(last_line(done.stderr))
+        raise QemuError(_complaint(done.stderr))
     return done.stdout
 
 
@@ -106,6 +109,11 @@ def last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     line = lines[-1].strip() if lines else "it ended without saying why"
     return line.removeprefix("qemu-img: ").removeprefix("qemu-nbd: ")
+
+
+def _complaint(errors: str) -> str:
+    told = (line for line in errors.splitlines() if TRUNCATED in line)
+    return last_line(next(told, errors))
 
 
 def _wait_until_it_accepts(process: subprocess.Popen[str], path: Path) -> None:
