@@ -66,6 +66,7 @@ class Client:
     disk: Path
     control: Path
     _programs: Programs
+    _readers: list[Program] = field(default_factory=list)
 
     @classmethod
     def start(
@@ -125,13 +126,21 @@ class Client:
         return reading
 
     def read_forever(self, root: str, rate: int | None = None) -> Reader:
-        """Have the disk read until the client ends, at most ``rate`` bytes a second."""
+        """Have the disk read until ``end``, at most ``rate`` bytes a second."""
         command = [TARGET, "verify", "--unix", str(self.disk), "--root", root]
         if rate is not None:
             command += ["--rate", str(rate)]
         name = f"{self.program.name}-reader"
         (self._programs.logs / f"{name}.log").unlink(missing_ok=True)
-        return Reader(self._programs.start(name, command))
+        reader = self._programs.start(name, command)
+        self._readers.append(reader)
+        return Reader(reader)
+
+    def end(self) -> None:
+        """End it, and what reads from it: a reader without a client would fail for ever."""
+        for reader in self._readers:
+            self._programs.stop(reader)
+        self._programs.stop(self.program)
 
 
 def _is_listened_at(path: Path) -> bool:

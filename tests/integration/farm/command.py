@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -52,9 +54,10 @@ class CommandLine:
         """Run a command that must be refused."""
         return refusal_of(self.run(*words))
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command; the caller waits for it, or kills it."""
-        return subprocess.Popen(
+    @contextmanager
+    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a command; unless it has ended by itself, it is killed at the end of the block."""
+        process = subprocess.Popen(
             [CORRAL, *words, "--json"],
             env=self.environment(),
             stdin=subprocess.DEVNULL,
@@ -62,6 +65,11 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
     def environment(self) -> dict[str, str]:
         """Give the environment in which commands are about this farm."""

@@ -56,7 +56,7 @@ class Estate:
     sent_bytes: int = 0
     """What came over the network for that."""
     _running: dict[str, Program] = field(default_factory=dict)
-    _clients: list[Program] = field(default_factory=list)
+    _clients: list[Client] = field(default_factory=list)
 
     @classmethod
     def at(cls, home: Path) -> "Estate":
@@ -143,7 +143,7 @@ class Estate:
     def end_clients(self) -> None:
         """End the clients that a test has started."""
         while self._clients:
-            self.programs.stop(self._clients.pop())
+            self._clients.pop().end()
 
     def end(self) -> None:
         """End everything."""
@@ -193,16 +193,27 @@ class Estate:
         return httpx.post(
             f"{self.api_url}/v1/devices/{device}/login",
             headers={"Authorization": f"Bearer {shown}"},
+            timeout=SECONDS,
             trust_env=False,
         )
 
     def login(self, servers: Sequence[str] | None = None) -> dict[str, Any]:
-        """Give a login answer, cut down to some servers."""
-        answer: dict[str, Any] = self.log_in().raise_for_status().json()
+        """Give a login answer; if servers are named, one with these only."""
+        answer: dict[str, Any] = {}
+
+        def are_all_offered() -> bool:
+            answer.update(self.log_in().raise_for_status().json())
+            return set(servers or ()) <= {one["name"] for one in answer["servers"]}
+
+        # On a busy machine a server's report may be so late that the farm does not offer it.
+        self.wait_for(are_all_offered, f"not all of {servers} were offered")
         if servers is not None:
             answer["servers"] = [one for one in answer["servers"] if one["name"] in servers]
-            assert [one["name"] for one in answer["servers"]] == list(servers)
         return answer
+
+    def offered_servers(self) -> list[str]:
+        """Name the servers of a login answer, best first."""
+        return [one["name"] for one in self.login()["servers"]]
 
     def start_client(
         self,
@@ -215,7 +226,7 @@ class Estate:
             login = {"urls": [self.api_url], "device": DEVICE, "key_file": str(self.key_file)}
             configuration = {"login": login}
         client = Client.start(self.programs, self.home, name, configuration, error_patience)
-        self._clients.append(client.program)
+        self._clients.append(client)
         return client
 
 

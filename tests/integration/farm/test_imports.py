@@ -5,10 +5,10 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from demo.processes import wait_until
 
 from tests.integration.farm.command import CommandLine
 from tests.integration.farm.conftest import farm_at
@@ -17,20 +17,21 @@ from tests.integration.farm.disks import bytes_under, sign_boot_sector, write_ra
 MIB = 1 << 20
 
 
-def started_import(
+@contextmanager
+def stopped_import(
     corral: CommandLine, disk: Path, store: Path, grown_by: int
-) -> subprocess.Popen[str]:
+) -> Iterator[subprocess.Popen[str]]:
     """An import that has put so many bytes into the store, stopped in its tracks."""
     before = bytes_under(store)
-    process = corral.start("image", "import", "golden", str(disk))
-    wait_until(
-        lambda: bytes_under(store) >= before + grown_by or process.poll() is not None,
-        30,
-        "the import did not begin",
-    )
-    assert process.poll() is None, "the import was over before it could be stopped"
-    process.send_signal(signal.SIGSTOP)
-    return process
+    with corral.started("image", "import", "golden", str(disk)) as process:
+        # Looks often: an import is over in a moment.
+        while bytes_under(store) < before + grown_by:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.002)
+                break
+        process.send_signal(signal.SIGSTOP)
+        assert process.poll() is None, "the import was over before it could be stopped"
+        yield process
 
 
 def test_an_import_killed_at_any_moment_leaves_no_version_and_no_damage(
@@ -40,9 +41,9 @@ def test_an_import_killed_at_any_moment_leaves_no_version_and_no_damage(
     disk = write_random_disk(tmp_path / "disk.raw", 160 * MIB)
     # Its first byte; in its first pack; in a later pack, with sealed ones left behind.
     for grown_by in (1, 20 * MIB, 70 * MIB):
-        process = started_import(corral, disk, store, grown_by)
-        process.kill()
-        process.communicate()
+        with stopped_import(corral, disk, store, grown_by) as process:
+            process.kill()
+            process.wait()
         assert process.returncode == -signal.SIGKILL
         assert corral.refusal("image", "show", "golden").code == "image-unknown"
         assert corral.ask("store", "verify", "s1")["sound"]
@@ -59,12 +60,12 @@ def test_of_two_imports_into_one_image_the_second_is_told_to_wait(
     corral: CommandLine, tmp_path: Path
 ) -> None:
     disk = write_random_disk(tmp_path / "disk.raw", 64 * MIB)
-    first = started_import(corral, disk, tmp_path / "store", 1)
-    second = corral.refusal("image", "import", "golden", str(disk))
-    assert (second.exit_code, second.code) == (4, "image-busy")
-    first.send_signal(signal.SIGCONT)
-    _, errors = first.communicate(timeout=60)
-    assert first.returncode == 0, errors
+    with stopped_import(corral, disk, tmp_path / "store", 1) as first:
+        second = corral.refusal("image", "import", "golden", str(disk))
+        assert (second.exit_code, second.code) == (4, "image-busy")
+        first.send_signal(signal.SIGCONT)
+        _, errors = first.communicate(timeout=60)
+        assert first.returncode == 0, errors
     assert len(corral.ask("image", "show", "golden")["versions"]) == 1
 
 

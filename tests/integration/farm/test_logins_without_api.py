@@ -16,13 +16,13 @@ from tests.integration.farm.estate import DEVICE, IMAGE, Estate
 class Managed:
     """A farm of one server that answers logins itself."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, estate: Estate) -> None:
         self.port = free_port()
-        self.estate = Estate.at(home)
+        self.estate = estate
         corral = self.estate.corral
         corral.ask("farm", "create", "test", "--api", self.estate.api_url)
         self.estate.add_server("s1", None, "--management", f"127.0.0.1:{self.port}")
-        disk = write_random_disk(home / "disk.raw", 1 << 20)
+        disk = write_random_disk(estate.home / "disk.raw", 1 << 20)
         self.estate.version = corral.ask("image", "import", IMAGE, str(disk), "--server", "s1")
         mac = ("--mac", "52:54:00:00:00:01")
         added = corral.ask("device", "add", DEVICE, *mac, "--image", IMAGE)
@@ -52,12 +52,13 @@ class Managed:
 
 @pytest.fixture
 def managed(tmp_path: Path) -> Iterator[Managed]:
-    managed = Managed(tmp_path)
+    estate = Estate.at(tmp_path)
     try:
-        managed.estate.wait_for(managed.knows_its_devices, "the server got no snapshot")
+        managed = Managed(estate)
+        estate.wait_for(managed.knows_its_devices, "the server got no snapshot")
         yield managed
     finally:
-        managed.estate.end()
+        estate.end()
 
 
 def test_device_starts_though_nothing_but_its_server_is_left(managed: Managed) -> None:

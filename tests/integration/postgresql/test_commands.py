@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from demo.processes import free_port
 
 from tests.integration.postgresql.conftest import CommandLine
-from tests.postgresql import PASSWORD, USER, PostgreSQL, free_port
+from tests.postgresql import PASSWORD, USER, PostgreSQL
 
 pytestmark = pytest.mark.postgresql
 

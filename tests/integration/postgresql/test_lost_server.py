@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from demo.processes import free_port
 
 from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.failures import translated
@@ -17,7 +18,7 @@ from corral.farm.domain.estate.errors import (
 )
 from tests.contract.things import image
 from tests.integration.postgresql.conftest import CommandLine
-from tests.postgresql import USER, PostgreSQL, free_port
+from tests.postgresql import USER, PostgreSQL
 
 pytestmark = pytest.mark.postgresql
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo.processes import free_port, wait_until
+from demo.processes import Program, Programs, free_port, wait_until
 
 CORRAL = Path(sys.executable).with_name("corral")
 CHUNK = 65_536
@@ -22,7 +21,8 @@ class Farm:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.programs = Programs(folder)
+        self.running: dict[str, Program] = {}
         api = free_port()
         self.ask("farm", "create", "home", "--api", f"http://127.0.0.1:{api}")
         for name in ("s1", "s2"):
@@ -55,16 +55,13 @@ class Farm:
         return json.loads(done.stdout)
 
     def start(self, name: str, *arguments: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen([CORRAL, *arguments], stdout=log, stderr=log)
+        self.running[name] = self.programs.start(name, [str(CORRAL), *arguments])
 
     def start_server(self, name: str) -> None:
         self.start(name, "serve", "stream", "--config", str(self.server_file(name)))
 
     def kill(self, name: str) -> None:
-        process = self.running.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        self.running.pop(name).kill()
 
     def states(self) -> dict[str, str]:
         """Every version that the image still lists."""
@@ -78,8 +75,7 @@ def farm(tmp_path: Path) -> Iterator[Farm]:
     try:
         yield farm
     finally:
-        for name in list(farm.running):
-            farm.kill(name)
+        farm.programs.stop_all()
 
 
 def holds(store: Path, root: str) -> bool:
