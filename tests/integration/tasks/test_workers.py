@@ -137,16 +137,16 @@ def test_one_server_imports_one_image_at_a_time_and_each_worker_keeps_to_its_ser
 def test_import_in_a_terminal_is_seen_and_cancelled_from_elsewhere(
     workshop: Workshop, big_disk: Path
 ) -> None:
-    command = workshop.corral.start("image", "import", "golden", str(big_disk))
-    wait_until("the import is there", workshop.records.list_tasks)
-    command.send_signal(signal.SIGSTOP)
-    [task] = workshop.corral.ask("task", "list", "--filter", "state=running")
-    assert task["in_terminal"]
-    refusal = workshop.corral.refusal("task", "pause", "1")
-    assert refusal.code == "task-not-pausable"
-    workshop.corral.ask("task", "cancel", "1")
-    command.send_signal(signal.SIGCONT)
-    _, said = command.communicate(timeout=60)
+    with workshop.corral.started("image", "import", "golden", str(big_disk)) as command:
+        wait_until("the import is there", workshop.records.list_tasks)
+        command.send_signal(signal.SIGSTOP)
+        [task] = workshop.corral.ask("task", "list", "--filter", "state=running")
+        assert task["in_terminal"]
+        refusal = workshop.corral.refusal("task", "pause", "1")
+        assert refusal.code == "task-not-pausable"
+        workshop.corral.ask("task", "cancel", "1")
+        command.send_signal(signal.SIGCONT)
+        _, said = command.communicate(timeout=60)
     assert '"code": "cancelled"' in said
     assert command.returncode == 130
     ended = workshop.look(1)
@@ -158,10 +158,9 @@ def test_import_in_a_terminal_is_seen_and_cancelled_from_elsewhere(
 def test_task_of_a_killed_terminal_fails_with_the_reason(
     workshop: Workshop, big_disk: Path
 ) -> None:
-    command = workshop.corral.start("image", "import", "golden", str(big_disk))
-    wait_until("it runs", workshop.records.list_tasks)
-    command.kill()
-    command.communicate(timeout=60)
+    with workshop.corral.started("image", "import", "golden", str(big_disk)) as command:
+        wait_until("it runs", workshop.records.list_tasks)
+        command.kill()
     workshop.worker()
     wait_until("it has failed", lambda: workshop.look(1).state == "failed")
     assert workshop.task(1)["failure"]["code"] == "task-process-ended"
