@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.ports.disk_files import DiskFormat
 from corral.farm.application.progress import Amounts
+from corral.farm.domain.access.permission import Permission
 from corral.farm.domain.estate.errors import NoServerError
 from corral.farm.domain.estate.server import ServerName, server_name
 from corral.farm.domain.image.errors import (
@@ -104,6 +105,8 @@ class KindRules:
     takes: tuple[str, ...]
     """The names of its arguments, those that it must have first."""
     must_have: int
+    permission: Permission
+    """What whoever asks for it through the API must be allowed."""
     read: Callable[[Arguments, Records], Subject]
     run: Callable[[Verbs, Task, Surroundings], str]
     """Do it, and say in a line what it came to."""
@@ -331,6 +334,7 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
                 "even_if_unchanged",
             ),
             must_have=2,
+            permission=Permission.IMAGE_IMPORT,
             read=_read_import,
             run=_run_import,
             cancel_leaves="no version was published; chunks that got in are used again by the next"
@@ -339,6 +343,7 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
         TaskKind.REPLICATE: KindRules(
             takes=("version", "to"),
             must_have=2,
+            permission=Permission.REPLICA_CHANGE,
             read=_read_replicate,
             run=_run_replicate,
             cancel_leaves="only the watching ends: the servers should still hold the version, and"
@@ -347,6 +352,7 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
         TaskKind.VERIFY: KindRules(
             takes=("server", "version"),
             must_have=1,
+            permission=Permission.STORE_VERIFY,
             read=_read_verify,
             run=_run_verify,
             cancel_leaves="what was read is forgotten, and nothing was changed",
@@ -354,6 +360,7 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
         TaskKind.HEAL: KindRules(
             takes=("server",),
             must_have=1,
+            permission=Permission.STORE_VERIFY,
             read=_read_heal,
             run=_run_heal,
             cancel_leaves="chunks that were healed stay so; the others are as they were",

@@ -124,6 +124,18 @@ class TaskInternalError(EnvironmentFaultError):
         )
 
 
+class TaskWatchersFullError(TryAgainError):
+    """As many programs follow tasks by events as one API process serves at once."""
+
+    code = "task-watchers-full"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} programs follow tasks already, as many as may at once: try again when one"
+            " has ended, or ask for the task now and then"
+        )
+
+
 class TaskKindUnknownError(InvalidInputError):
     """No task is of that kind."""
 

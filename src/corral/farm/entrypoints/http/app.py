@@ -22,6 +22,7 @@ from corral.farm.entrypoints.http import (
     sign_in,
     sites,
     stores,
+    tasks,
 )
 from corral.farm.entrypoints.http.admission import Admission, Limits
 from corral.farm.entrypoints.http.application import Application
@@ -96,6 +97,9 @@ def create_app(
             accounts.role_routes(),
             accounts.token_routes(),
             audit.routes(),
+            tasks.routes(),
+            tasks.wish_routes(),
+            tasks.schedule_routes(),
             _health(application, logins),
             metrics.routes(registry),
         ),

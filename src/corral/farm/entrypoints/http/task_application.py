@@ -1,0 +1,43 @@
+"""What the API needs of the application for tasks and schedules."""
+
+from typing import Protocol
+
+from corral.farm.application.cancel_task import CancelTask
+from corral.farm.application.list_tasks import ListTasks, ShowTask
+from corral.farm.application.pause_task import PauseTask
+from corral.farm.application.resume_task import ResumeTask
+from corral.farm.application.retry_task import RetryTask
+from corral.farm.application.schedule_tasks import (
+    AddSchedule,
+    CancelScheduledRun,
+    ListSchedules,
+    RemoveSchedule,
+)
+from corral.farm.application.start_task import StartTask
+
+
+class TaskApplication(Protocol):
+    """The wired use cases."""
+
+    @property
+    def start_task(self) -> StartTask: ...  # noqa: D102 - each names itself
+    @property
+    def list_tasks(self) -> ListTasks: ...  # noqa: D102
+    @property
+    def show_task(self) -> ShowTask: ...  # noqa: D102
+    @property
+    def cancel_task(self) -> CancelTask: ...  # noqa: D102
+    @property
+    def pause_task(self) -> PauseTask: ...  # noqa: D102
+    @property
+    def resume_task(self) -> ResumeTask: ...  # noqa: D102
+    @property
+    def retry_task(self) -> RetryTask: ...  # noqa: D102
+    @property
+    def add_schedule(self) -> AddSchedule: ...  # noqa: D102
+    @property
+    def list_schedules(self) -> ListSchedules: ...  # noqa: D102
+    @property
+    def remove_schedule(self) -> RemoveSchedule: ...  # noqa: D102
+    @property
+    def cancel_scheduled_run(self) -> CancelScheduledRun: ...  # noqa: D102
