@@ -304,9 +304,7 @@ impl<B: Below, M: Medium> Cow<B, M> {
         let count = blocks.end - blocks.start;
         let fresh = count - self.blocks.count(blocks.clone(), BlockState::Data);
         if fresh == 0 {
-            let written = self.write_data(offset, bytes);
-            self.is_unsynced.store(true, Ordering::SeqCst);
-            return Ok(self.noticed(written)?);
+            return Ok(self.noticed(self.write_data(offset, bytes))?);
         }
         self.noticed(self.make_leaves(&blocks))?;
         self.allocate(fresh)?;
@@ -396,8 +394,6 @@ impl<B: Below, M: Medium> Cow<B, M> {
             let part = |place: u64| usize::try_from(place - offset).unwrap_or(usize::MAX);
             self.write_data(start, &bytes[part(start)..part(end)])?;
         }
-        // Before the states say so: a flush that sees the states must see this.
-        self.is_unsynced.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -423,9 +419,11 @@ impl<B: Below, M: Medium> Cow<B, M> {
     }
 
     fn write_data(&self, offset: u64, bytes: &[u8]) -> Result<(), IoFailure> {
-        self.data
-            .write_at(bytes, offset)
-            .map_err(|error| self.failure("write", "data", error))
+        let written = self.data.write_at(bytes, offset);
+        // Also if it failed: some of it may be there and be read. And before any state says so: a flush that sees the states must
+        // see this.
+        self.is_unsynced.store(true, Ordering::SeqCst);
+        written.map_err(|error| self.failure("write", "data", error))
     }
 
     /// After a write that failed: what it did not finish is not here, and takes no space.
