@@ -10,6 +10,7 @@ from corral.wire.message import (
     Name,
     Part,
     RootHex,
+    StreamName,
     UnixSeconds,
 )
 from corral.wire.server import ReplicaState
@@ -71,7 +72,7 @@ class SessionItem(Part):
     server: Name
     server_state: str
     device: Name | None
-    export: ExportName
+    export: StreamName
     address: str
     connected_at: UnixSeconds
     sent_bytes: Bytes

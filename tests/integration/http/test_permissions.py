@@ -61,6 +61,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("POST", "/v1/devices"): {"name": "pc9", "mac": "52:54:00:00:00:09", "collection": "default"},
     ("POST", "/v1/collections"): {"name": "more", "site": "default"},
+    ("PUT", "/v1/devices/{name}/write-cache"): {"kind": "device-ram"},
     ("POST", "/v1/devices/import"): {"table": "name,mac\npc9,52:54:00:00:00:09\n"},
 }
 # What may come to lie anywhere needs a role over the farm.

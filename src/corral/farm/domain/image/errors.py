@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from corral.farm.domain.errors import (
     DamagedError,
     DomainError,
+    EditConflictError,
     EnvironmentFaultError,
     InvalidInputError,
     RefusedError,
@@ -90,7 +91,7 @@ class VersionTransitionError(RefusedError):
         )
 
 
-class VersionChangedError(TryAgainError):
+class VersionChangedError(EditConflictError):
     """Somebody else changed the image between this command's look and its write."""
 
     code = "version-changed"

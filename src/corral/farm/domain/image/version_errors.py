@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.errors import InvalidInputError, RefusedError, TryAgainError
+from corral.farm.domain.errors import (
+    EditConflictError,
+    InvalidInputError,
+    RefusedError,
+    TryAgainError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +100,7 @@ class VersionWaitsError(TryAgainError):
         )
 
 
-class ImageChangedError(TryAgainError):
+class ImageChangedError(EditConflictError):
     """Somebody else changed the image between this command's look and its write."""
 
     code = "image-changed"

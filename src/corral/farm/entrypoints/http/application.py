@@ -32,10 +32,11 @@ from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.take_server_report import TakeServerReport
 from corral.farm.domain.access.actor import Actor
 from corral.farm.entrypoints.http.access_application import AccessApplication
+from corral.farm.entrypoints.http.images_application import ImagesApplication
 from corral.farm.entrypoints.http.task_application import TaskApplication
 
 
-class Application(AccessApplication, TaskApplication, Protocol):
+class Application(AccessApplication, ImagesApplication, TaskApplication, Protocol):
     """The wired use cases that requests call."""
 
     def acting_as(self, actor: Actor) -> "Application":
