@@ -38,7 +38,7 @@ fn fill(path: &Path) {
             match file.write_all(&bytes) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
-                Err(error) => panic!("{error}"),
+                Err(error) => unreachable!("{error}"),
             }
         }
     }
@@ -101,7 +101,7 @@ fn a_full_disk_refuses_the_write_that_needs_room_and_no_other() {
     for overlay in [&one, &other] {
         for place in [2 * BLOCK, 40 * MEBIBYTE] {
             let before = read(overlay, place, 100_000);
-            let refused = overlay.write_at(place, &[9; 100_000]).unwrap_err();
+            let refused = overlay.write_at(place, &vec![9; 100_000]).unwrap_err();
             assert!(refused.is_no_space(), "{refused}");
             assert!(read(overlay, place, 100_000) == before);
         }
@@ -134,7 +134,7 @@ fn a_full_disk_refuses_the_write_that_needs_room_and_no_other() {
         (vec![2; 2], vec![4; 2])
     );
     fs::remove_file(setting.filler()).unwrap();
-    one.write_at(40 * MEBIBYTE, &[5; 100_000]).unwrap();
+    one.write_at(40 * MEBIBYTE, &vec![5; 100_000]).unwrap();
     assert!(!one.usage().is_full);
 }
 
