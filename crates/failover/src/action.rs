@@ -73,6 +73,8 @@ pub enum Answer {
     Alive {
         /// The server asks its clients to move.
         draining: bool,
+        /// The farm asks this client to log in again, and to move to the first server of the answer.
+        asked_to_move: bool,
     },
     /// The server is stopping (`ESHUTDOWN`): ask elsewhere.
     ShuttingDown,
@@ -138,6 +140,9 @@ pub enum Notice {
     HeardAgain(ServerId),
     /// The server asks its clients to move.
     Draining(ServerId),
+    /// The farm wants us elsewhere than on this server, where reads go: log in again, then say where with
+    /// [`Failover::move_to`](crate::Failover::move_to). Repeated from time to time as long as it is so.
+    AskedToMove(ServerId),
     /// Left on its request, or because it is no longer in the list.
     Left(ServerId),
     /// New reads go here now.

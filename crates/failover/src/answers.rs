@@ -38,7 +38,7 @@ impl Failover {
             .is_some_and(|heartbeat| heartbeat.cookie == cookie)
         {
             link.end_heartbeat(now, &self.settings);
-            self.heartbeat_answered(index, answer);
+            self.heartbeat_answered(now, index, answer);
             return Verdict::Discard;
         }
         let connection = link.connection;
@@ -69,7 +69,7 @@ impl Failover {
         }
     }
 
-    fn heartbeat_answered(&mut self, index: usize, answer: Answer) {
+    fn heartbeat_answered(&mut self, now: Instant, index: usize, answer: Answer) {
         let Some(server) = self.servers.get_mut(index) else {
             return;
         };
@@ -86,15 +86,46 @@ impl Failover {
         // An error still is a sign of life; only the reads tell whether the server can serve.
         match (answer, link.phase) {
             (Answer::ShuttingDown, _) => link.phase = Phase::Stopping,
-            (Answer::Alive { draining: true }, Phase::Warm) => {
+            (Answer::Alive { draining: true, .. }, Phase::Warm) => {
                 link.phase = Phase::Leaving;
                 self.report(Notice::Draining(id));
             }
-            (Answer::Alive { draining: false }, Phase::Leaving) if is_listed => {
+            (
+                Answer::Alive {
+                    draining: false, ..
+                },
+                Phase::Leaving,
+            ) if is_listed => {
                 link.phase = Phase::Warm;
                 self.report(Notice::Ready(id));
             }
             _ => {}
+        }
+        if let Answer::Alive { asked_to_move, .. } = answer {
+            self.note_wish_to_move(now, index, asked_to_move);
+        }
+    }
+
+    /// The server where reads go passes on that the farm wants them elsewhere. Said of a spare it means nothing.
+    fn note_wish_to_move(&mut self, now: Instant, index: usize, is_asked: bool) {
+        let Some(server) = self.servers.get_mut(index) else {
+            return;
+        };
+        let id = server.id;
+        let Some(link) = server.link_mut() else {
+            return;
+        };
+        if !is_asked || self.current != Some(id) {
+            link.moving_since = None;
+            return;
+        }
+        let again_after = self.settings.ask_again;
+        let is_news = link
+            .moving_since
+            .is_none_or(|since| now.saturating_duration_since(since) >= again_after);
+        if is_news {
+            link.moving_since = Some(now);
+            self.report(Notice::AskedToMove(id));
         }
     }
 

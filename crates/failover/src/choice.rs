@@ -25,13 +25,20 @@ impl Failover {
             .current
             .and_then(|id| self.link_of(id))
             .and_then(|link| Some((link.fitness()?, link)));
+        let wanted = self
+            .wanted
+            .filter(|id| self.link_of(*id).is_some_and(Link::is_good));
         let chosen = match current {
+            _ if wanted.is_some() => wanted.unwrap_or(best),
             Some((fitness, link)) if fitness == best_fitness => match self.better_than(link, now) {
                 Some(better) => better,
                 None => return,
             },
             _ => best,
         };
+        if wanted.is_some() {
+            self.wanted = None;
+        }
         if self.current == Some(chosen) {
             return;
         }

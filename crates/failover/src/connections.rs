@@ -57,6 +57,9 @@ impl Failover {
             return;
         };
         let id = server.id;
+        if self.wanted == Some(id) {
+            self.wanted = None;
+        }
         let old = mem::replace(&mut server.state, State::Waiting { until: now });
         match old {
             State::Ready(link) => {
@@ -132,6 +135,9 @@ impl Failover {
             let Some(server) = self.servers.get(index) else {
                 continue;
             };
+            if self.wanted == Some(server.id) {
+                continue;
+            }
             match &server.state {
                 State::Connecting { .. } => self.give_up_connecting(index, now),
                 State::Ready(link)
@@ -202,8 +208,10 @@ impl Failover {
         let mut have = self.hoped_for(now);
         for index in 0..self.servers.len() {
             // A read that every connected server fails may still be served by one we never needed so far.
-            if have >= self.settings.warm && self.troubled.is_empty() {
-                return;
+            let is_enough = have >= self.settings.warm && self.troubled.is_empty();
+            let id = self.servers.get(index).map(|server| server.id);
+            if is_enough && (self.wanted.is_none() || self.wanted != id) {
+                continue;
             }
             let connection = match self.servers.get(index).map(|server| &server.state) {
                 Some(State::Waiting { until }) if *until <= now => self.new_connection(),

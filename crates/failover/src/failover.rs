@@ -38,6 +38,8 @@ pub struct Failover {
     pub(crate) troubled: BTreeSet<ReadId>,
     pub(crate) current: Option<ServerId>,
     pub(crate) current_since: Instant,
+    /// Where reads are to go as soon as it is warm, because the farm wants it so.
+    pub(crate) wanted: Option<ServerId>,
     pub(crate) no_server_since: Option<Instant>,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) deadline: Option<Instant>,
@@ -60,6 +62,7 @@ impl Failover {
             troubled: BTreeSet::new(),
             current: None,
             current_since: now,
+            wanted: None,
             no_server_since: Some(now),
             actions: VecDeque::new(),
             deadline: None,
@@ -75,6 +78,7 @@ impl Failover {
     /// Takes a new ranking. Servers no longer in it are left as if they drained; a server that was refused for
     /// good is asked again, since whoever made the list may have seen to it.
     pub fn set_servers(&mut self, now: Instant, ranked: &[ServerId]) {
+        self.wanted = None;
         let mut old = mem::take(&mut self.servers);
         for &id in ranked {
             if self.servers.iter().any(|server| server.id == id) {
@@ -106,6 +110,21 @@ impl Failover {
                 }
                 State::Waiting { .. } | State::Refused => {}
             }
+        }
+        self.advance(now);
+    }
+
+    /// Connects to a server of the list, beside those that are warm, and sends reads there once it can serve. Nothing is
+    /// given up before: if it cannot be reached, everything stays as it is.
+    pub fn move_to(&mut self, now: Instant, server: ServerId) {
+        let found = self.servers.iter_mut().find(|known| known.id == server);
+        if let Some(found) = found.filter(|found| found.is_listed)
+            && self.current != Some(server)
+        {
+            if matches!(found.state, State::Waiting { .. }) {
+                found.state = State::Waiting { until: now };
+            }
+            self.wanted = Some(server);
         }
         self.advance(now);
     }
@@ -171,6 +190,9 @@ impl Failover {
         let Some(server) = self.servers.get_mut(index) else {
             return;
         };
+        if self.wanted == Some(server.id) {
+            self.wanted = None;
+        }
         server.state = match refusal {
             Refusal::WrongRoot => State::Refused,
             Refusal::NotAdmitted | Refusal::Draining => State::Waiting { until: now + delay },

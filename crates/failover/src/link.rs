@@ -59,6 +59,8 @@ pub(crate) struct Link {
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) next_heartbeat: Instant,
     pub(crate) round_trips: RoundTrips,
+    /// When the caller was last told that the farm wants us elsewhere.
+    pub(crate) moving_since: Option<Instant>,
     latencies: Latencies,
     beaten: u32,
 }
@@ -75,6 +77,7 @@ impl Link {
             heartbeat: None,
             next_heartbeat: now,
             round_trips: RoundTrips::default(),
+            moving_since: None,
             latencies: Latencies::new(),
             beaten: 0,
         }

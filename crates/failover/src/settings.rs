@@ -40,6 +40,8 @@ pub struct Settings {
     pub backoff_max: Duration,
     /// Delay before asking again a server that drains or does not admit us.
     pub backoff_refused: Duration,
+    /// Time after which the caller is told once more that the farm wants us on another server.
+    pub ask_again: Duration,
     /// A connection that was ready for this long wipes out earlier failures.
     pub forgive_after: Duration,
     /// Least time between two changes of server that nothing forced.
@@ -77,6 +79,7 @@ impl Default for Settings {
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(2),
             backoff_refused: Duration::from_secs(5),
+            ask_again: Duration::from_secs(30),
             forgive_after: Duration::from_secs(30),
             dwell: Duration::from_secs(10),
             rtt_margin: Duration::from_millis(2),

@@ -114,6 +114,11 @@ impl StreamServer {
         py.detach(|| self.inner.undrain());
     }
 
+    /// Ask these devices' clients to move, and no others.
+    fn ask_to_move(&self, py: Python<'_>, devices: Vec<[u8; 16]>) {
+        py.detach(|| self.inner.ask_to_move(devices));
+    }
+
     fn sessions(&self, py: Python<'_>) -> Vec<Session> {
         py.detach(|| self.inner.sessions())
             .into_iter()

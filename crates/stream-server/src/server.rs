@@ -172,6 +172,12 @@ impl StreamServer {
         self.shared.set_mood(Mood::Serving);
     }
 
+    /// Asks the Corral clients of these devices, named as in their tickets, to log in again and to move to the server that
+    /// they are sent to; takes it back of all others. Who is asked is served on, however long it takes.
+    pub fn ask_to_move(&self, devices: impl IntoIterator<Item = [u8; 16]>) {
+        self.shared.replace_movers(devices.into_iter().collect());
+    }
+
     /// Whether a drain is on, or the server stops.
     pub fn is_draining(&self) -> bool {
         self.shared.mood() != Mood::Serving

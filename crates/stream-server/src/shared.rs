@@ -1,5 +1,6 @@
 //! What all connections of a server share.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     /// One for each reactor.
     pub(crate) tallies: Vec<Arc<Tally>>,
     exports: RwLock<Arc<ExportTable>>,
+    /// Devices, as in their tickets, that the farm wants elsewhere.
+    movers: RwLock<HashSet<[u8; 16]>>,
     mood: AtomicU8,
 }
 
@@ -40,6 +43,7 @@ impl Shared {
             connections: AtomicUsize::new(0),
             tallies: (0..reactors).map(|_| Arc::default()).collect(),
             exports: RwLock::default(),
+            movers: RwLock::default(),
             mood: AtomicU8::new(0),
         }
     }
@@ -60,6 +64,17 @@ impl Shared {
                 session.end();
             }
         });
+    }
+
+    /// Replaces the devices that are asked to move.
+    pub(crate) fn replace_movers(&self, devices: HashSet<[u8; 16]>) {
+        *self.movers.write().unwrap_or_else(PoisonError::into_inner) = devices;
+    }
+
+    /// Whether the farm wants the device of a session elsewhere.
+    pub(crate) fn is_to_move(&self, subject: Option<&[u8; 16]>) -> bool {
+        let movers = self.movers.read().unwrap_or_else(PoisonError::into_inner);
+        subject.is_some_and(|subject| movers.contains(subject))
     }
 
     pub(crate) fn mood(&self) -> Mood {

@@ -41,6 +41,8 @@ const COPIED_BYTES: u32 = 32 * 1024;
 const TURN_BYTES: usize = 1024 * 1024;
 /// In the context `corral:root/…`: please move to another server.
 const FLAG_DRAINING: u32 = 1;
+/// In the same: please log in again, and move to the first server of the answer.
+const FLAG_MOVE: u32 = 2;
 
 /// Why a transmission is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -513,11 +515,13 @@ impl Transmission {
 
     /// Adds a chunk for each chosen context: the extents, and what the server wants Corral clients to know.
     fn append_block_status(&mut self, request: Request, extents: &[Extent]) {
-        let flags = if self.shared.mood() == Mood::Serving {
-            0
-        } else {
-            FLAG_DRAINING
-        };
+        let mut flags = 0;
+        if self.shared.mood() != Mood::Serving {
+            flags |= FLAG_DRAINING;
+        }
+        if self.shared.is_to_move(self.session.facts.subject.as_ref()) {
+            flags |= FLAG_MOVE;
+        }
         let session = [Extent {
             length: request.length,
             flags,

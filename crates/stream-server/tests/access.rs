@@ -134,6 +134,32 @@ fn a_drain_is_seen_by_corral_clients_and_refuses_new_ones_and_serves_on() {
 }
 
 #[test]
+fn a_device_that_is_asked_to_move_sees_it_and_another_does_not() {
+    let server = TestServer::start(Limits::default());
+    let ticket = ticket(&farm_key(), server.version.root(), NEVER);
+    let contexts = vec![format!("corral:root/{}", server.version.root())];
+    let mut asked = Client::open(
+        server.connect(),
+        Wanted {
+            contexts,
+            ..wanted(&format!("debian/1;{ticket}"))
+        },
+    )
+    .unwrap();
+    let mut other = server.corral_client();
+    let flags = |client: &mut Client<_>| client.call(Command::BlockStatus, 0, 1).extents[0].2;
+
+    server.server.ask_to_move([[9; 16]]);
+    assert_eq!((flags(&mut asked), flags(&mut other)), (2, 0));
+    assert!(asked.read(CHUNK, 4096).is_ok());
+    server.server.drain();
+    assert_eq!((flags(&mut asked), flags(&mut other)), (3, 1));
+    server.server.undrain();
+    server.server.ask_to_move([]);
+    assert_eq!((flags(&mut asked), flags(&mut other)), (0, 0));
+}
+
+#[test]
 fn sessions_of_an_export_that_is_gone_or_changed_are_ended_and_others_are_not() {
     let server = TestServer::start(Limits::default());
     let export =

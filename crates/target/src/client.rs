@@ -31,6 +31,7 @@ pub(crate) struct Client {
     room: Notify,
     size_bytes: watch::Sender<Option<u64>>,
     login_wanted: Notify,
+    move_wanted: Notify,
 }
 
 struct State {
@@ -85,6 +86,7 @@ impl Client {
             room: Notify::new(),
             size_bytes,
             login_wanted: Notify::new(),
+            move_wanted: Notify::new(),
         });
         client.follow(answer);
         tokio::task::spawn_local(Rc::clone(&client).keep_time());
@@ -179,6 +181,20 @@ impl Client {
         self.login_wanted.notified().await;
     }
 
+    /// Waits until the farm asks for a login, after which this device is to read from another server.
+    pub(crate) async fn move_wanted(&self) {
+        self.move_wanted.notified().await;
+    }
+
+    /// Moves to the first server of the last answer, as soon as it can serve.
+    pub(crate) fn move_to_first(self: &Rc<Self>) {
+        self.with(|state| {
+            if let Some(first) = state.servers.first().map(|server| server.id) {
+                state.failover.move_to(clock::now(), first);
+            }
+        });
+    }
+
     pub(crate) fn without_server_for(&self) -> Option<Duration> {
         self.state
             .borrow()
@@ -236,6 +252,9 @@ impl Client {
                             | Notice::Refused(_, Refusal::NotAdmitted | Refusal::WrongRoot)
                     ) {
                         self.login_wanted.notify_one();
+                    }
+                    if let Notice::AskedToMove(_) = notice {
+                        self.move_wanted.notify_one();
                     }
                     state.report(notice);
                 }
@@ -399,6 +418,12 @@ impl State {
             }
             Notice::HeardAgain(server) => note!("server {} is heard again", name(server)),
             Notice::Draining(server) => note!("server {} drains; moving", name(server)),
+            Notice::AskedToMove(server) => {
+                note!(
+                    "the farm wants this device to leave server {}",
+                    name(server)
+                );
+            }
             Notice::Left(server) => note!("left server {}", name(server)),
             Notice::ReadsGoTo(server) => note!("reads go to server {}", name(server)),
             Notice::NoServer => note!("no server can serve; reads wait"),

@@ -27,6 +27,7 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Unacknowledged bytes for so long mean that the path is gone, whatever the retransmission timer thinks.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(8);
 const DRAINING: u32 = 1;
+const MOVE: u32 = 2;
 
 /// What to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -354,10 +355,17 @@ impl Asked {
             Self::SessionFlags { flags, .. } => (
                 Answer::Alive {
                     draining: flags.is_some_and(|flags| flags & DRAINING != 0),
+                    asked_to_move: flags.is_some_and(|flags| flags & MOVE != 0),
                 },
                 Vec::new(),
             ),
-            Self::HeartbeatRead { .. } => (Answer::Alive { draining: false }, Vec::new()),
+            Self::HeartbeatRead { .. } => (
+                Answer::Alive {
+                    draining: false,
+                    asked_to_move: false,
+                },
+                Vec::new(),
+            ),
         };
         Ok(Answered {
             cookie,

@@ -19,6 +19,8 @@ pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
 pub(crate) const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// Losing every server is usual while they restart; the farm is asked only after this.
 const LOGIN_AFTER_LOSS: Duration = Duration::from_secs(5);
+/// Devices that are asked to move at once log in one after the other.
+const LOGIN_BEFORE_MOVE: Duration = Duration::from_millis(500);
 /// No ticket is believed to live longer: the clock may be years behind on a machine that has just started.
 const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
 
@@ -31,9 +33,14 @@ pub(crate) async fn keep_logged_in(
 ) {
     let mut least = FIRST_RETRY;
     loop {
+        let mut is_move = false;
         tokio::select! {
             () = sleep(until_renewal(answer.expires_at, clock::unix_seconds(), fraction()).max(least)) => {}
             () = client.login_wanted() => sleep(spread(LOGIN_AFTER_LOSS)).await,
+            () = client.move_wanted() => {
+                sleep(spread(LOGIN_BEFORE_MOVE)).await;
+                is_move = true;
+            }
         }
         least = match renew(&login, &answer).await {
             Renewal::Renewed(new) => {
@@ -59,6 +66,9 @@ pub(crate) async fn keep_logged_in(
         };
         memory.keep(&answer);
         client.follow(&answer);
+        if is_move {
+            client.move_to_first();
+        }
     }
 }
 

@@ -117,6 +117,72 @@ fn a_drained_server_is_left_without_a_stall() {
 }
 
 #[test]
+fn a_client_that_is_asked_to_move_stays_until_it_can_read_elsewhere() {
+    for seed in 0..20 {
+        let mut world = steady(3, seed);
+        let ServerId(first) = world.current().expect("a steady client reads somewhere");
+        world.inflict(first as usize, Fault::AskToMove);
+        world.run(3 * SECOND);
+        let asked = Notice::AskedToMove(ServerId(first));
+        let times = world.notices.iter().filter(|notice| **notice == asked);
+        assert_eq!(times.count(), 1, "said once, not at each heartbeat");
+        assert_eq!(
+            world.current(),
+            Some(ServerId(first)),
+            "it is not told where"
+        );
+        world.move_to(2);
+        world.run(3 * SECOND);
+        assert_eq!(world.current(), Some(ServerId(2)));
+        assert_eq!(world.warm(), 2, "the third connection is closed again");
+        assert!(
+            world.longest_wait <= 10 * MS,
+            "seed {seed}: {:?}",
+            world.longest_wait
+        );
+        world.run(60 * SECOND);
+        assert_eq!(world.current(), Some(ServerId(2)), "it does not go back");
+    }
+}
+
+#[test]
+fn a_move_to_a_server_that_is_away_changes_nothing() {
+    for fault in [Fault::Kill, Fault::Drain, Fault::Hang] {
+        let mut world = steady(3, 1);
+        world.inflict(2, fault);
+        world.move_to(2);
+        world.run(20 * SECOND);
+        assert_eq!(world.current(), Some(ServerId(0)), "{fault:?}");
+        assert_eq!(world.failed, 0);
+        is_still_reading(&mut world);
+        world.inflict(2, Fault::Heal);
+        world.run(60 * SECOND);
+        assert_eq!(
+            world.current(),
+            Some(ServerId(0)),
+            "the wish has lapsed: {fault:?}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_is_not_moved_is_reminded() {
+    let mut world = steady(2, 1);
+    world.inflict(0, Fault::AskToMove);
+    world.run(70 * SECOND);
+    let asked = Notice::AskedToMove(ServerId(0));
+    let times = world.notices.iter().filter(|notice| **notice == asked);
+    assert_eq!(times.count(), 3);
+    world.inflict(0, Fault::Heal);
+    world.inflict(1, Fault::AskToMove);
+    world.run(60 * SECOND);
+    assert!(
+        !world.notices.contains(&Notice::AskedToMove(ServerId(1))),
+        "said of a spare it means nothing"
+    );
+}
+
+#[test]
 fn the_only_server_is_used_though_it_drains() {
     let mut world = steady(1, 1);
     world.inflict(0, Fault::Drain);

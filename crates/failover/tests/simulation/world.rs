@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Hang,
     /// It asks its clients to move and admits nobody.
     Drain,
+    /// It passes on that the farm wants this client on another server.
+    AskToMove,
     /// It answers every request with ESHUTDOWN.
     Stop,
     /// It answers every read with EIO.
@@ -209,6 +211,19 @@ impl World {
         self.now += time;
     }
 
+    /// As the farm's next login answer says: the server at this place is the first one now.
+    pub(crate) fn move_to(&mut self, server: usize) {
+        let first = self.servers[server].id;
+        let others = self.servers.iter().map(|known| known.id);
+        let ranked: Vec<_> = [first]
+            .into_iter()
+            .chain(others.filter(|id| *id != first))
+            .collect();
+        self.client.set_servers(self.now, &ranked);
+        self.client.move_to(self.now, first);
+        self.carry_out();
+    }
+
     pub(crate) fn unanswered(&self) -> usize {
         self.waiting.len()
     }
@@ -277,8 +292,18 @@ impl World {
         connection.in_flight.remove(&cookie);
         let answer = match answer {
             0 => Answer::Data,
-            1 => Answer::Alive { draining: false },
-            2 => Answer::Alive { draining: true },
+            1 => Answer::Alive {
+                draining: false,
+                asked_to_move: false,
+            },
+            2 => Answer::Alive {
+                draining: true,
+                asked_to_move: false,
+            },
+            5 => Answer::Alive {
+                draining: false,
+                asked_to_move: true,
+            },
             3 => Answer::ShuttingDown,
             _ => Answer::Failed { error: EIO },
         };
@@ -424,10 +449,10 @@ impl World {
             (Message::Heartbeat(_, cookie), _) => Event::Answer(
                 id,
                 cookie,
-                if server.fault == Some(Fault::Drain) {
-                    2
-                } else {
-                    1
+                match server.fault {
+                    Some(Fault::Drain) => 2,
+                    Some(Fault::AskToMove) => 5,
+                    _ => 1,
                 },
             ),
             (Message::Read(_, cookie), _) => match server.fault {
