@@ -75,6 +75,7 @@ from corral.farm.application.pause_task import PauseTask
 from corral.farm.application.pin_version import PinVersion, UnpinImage
 from corral.farm.application.promote_maintenance import PromoteMaintenance
 from corral.farm.application.promote_version import PromoteVersion
+from corral.farm.application.rebalance_servers import RebalanceServers
 from corral.farm.application.recognise_caller import RecogniseCaller
 from corral.farm.application.recognise_device import RecogniseDevice
 from corral.farm.application.recognise_server import RecogniseServer
@@ -99,6 +100,7 @@ from corral.farm.application.schedule_tasks import (
     ListSchedules,
     RemoveSchedule,
 )
+from corral.farm.application.set_balance import SetBalance
 from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.set_password import ChangeOwnPassword, SetPassword
 from corral.farm.application.show_farm import ShowFarm
@@ -398,6 +400,14 @@ class Application:
     @cached_property
     def undrain_server(self) -> UndrainServer:  # noqa: D102
         return UndrainServer(self._ports.transactions)
+
+    @cached_property
+    def rebalance_servers(self) -> RebalanceServers:  # noqa: D102
+        return RebalanceServers(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def set_balance(self) -> SetBalance:  # noqa: D102
+        return SetBalance(self._ports.transactions)
 
     @cached_property
     def recognise_server(self) -> RecogniseServer:  # noqa: D102

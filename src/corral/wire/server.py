@@ -55,6 +55,15 @@ class Replica(Part):
     this number as ``healed_doubt``. A later finding has a higher number."""
 
 
+class Move(Part):
+    """A device that is to read from another server."""
+
+    device: UUID
+    """The subject of its ticket."""
+    to: tuple[Name, ...]
+    """Where it is wanted, for people; the device learns it from its next login."""
+
+
 class ServerConfiguration(Message):
     """The answer to ``GET /v1/server/configuration``: all that a stream process is to do."""
 
@@ -80,6 +89,9 @@ class ServerConfiguration(Message):
     overlays: tuple[Overlay, ...] = ()
     """Disks that devices may change. Like ``removals``: what is not named is removed, only by who
     was just given this configuration."""
+    moves: tuple[Move, ...] = ()
+    """Devices whose clients are to be told that the farm wants them elsewhere. Served on, like all
+    others; one that is not named any more is told no more."""
 
 
 class ReplicaState(StrEnum):

@@ -1,5 +1,6 @@
 """A server is drained, or relieved: what reads there goes on elsewhere."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -62,4 +63,30 @@ def test_a_drain_that_would_leave_a_device_to_one_server_is_refused(estate: Esta
     refusal = estate.corral.refusal("server", "drain", serving)
     assert refusal.code == "drain-unsafe"
     assert "device pc1 (golden/1)" in refusal.message
+    reader.go_on_for(1)
+
+
+def test_a_device_moves_to_the_server_that_the_farm_wants_it_on(estate: Estate) -> None:
+    client = estate.start_client("pc1-move")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    serving = client.current_server()
+    assert serving is not None
+    wanted, other = sorted({"s1", "s2", "s3"} - {serving})
+    for name, power in ((serving, "0.1"), (wanted, "100"), (other, "10")):
+        estate.corral.ask("server", "change", name, "--power", power)
+    estate.wait_for(lambda: estate.session_counts()[serving] > 0, "its session was not reported")
+    planned = estate.corral.ask("server", "rebalance", serving, "--dry-run")
+    assert not planned["ordered"]
+    assert client.current_server() == serving
+    ordered = estate.corral.ask("server", "rebalance", serving)
+    assert ordered["ordered"]
+    assert [(move["from"], move["to"]) for move in ordered["moves"]] == [(serving, wanted)]
+    assert ordered["moves"] == planned["moves"]
+    estate.wait_for(lambda: client.current_server() == wanted, "the client did not move")
+    reader.go_on_for(2)
+    # The farm sees where it reads, long before it would have given up.
+    kept = estate.servers[serving].kept_configuration
+    estate.wait_for(lambda: not json.loads(kept.read_text())["moves"], "the move does not end")
+    assert client.current_server() == wanted
     reader.go_on_for(1)

@@ -249,7 +249,10 @@ impl World {
                 let is_silent = matches!(self.fault, Some(Fault::Hang));
                 if self.connection == Some(connection) && !is_silent {
                     self.client.heard(self.now, connection);
-                    let answer = Answer::Alive { draining: false };
+                    let answer = Answer::Alive {
+                        draining: false,
+                        asked_to_move: false,
+                    };
                     self.client.answered(self.now, connection, cookie, answer);
                 }
             }

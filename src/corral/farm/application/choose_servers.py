@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from corral.farm.application.log_device_in import LoginAnswer
     from corral.farm.application.ports.records import Records
     from corral.farm.domain.delivery.device import Device
-    from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.estate.server import Server, ServerId
     from corral.farm.domain.image.version import Version
 
 _ABOUT_THE_DEVICE = {WhyNot.FAR, WhyNot.FULL, WhyNot.BOOTING}
@@ -32,6 +32,8 @@ class Caller:
     """It has a disk already: it renews its ticket or lost its server, and no limit keeps it out."""
     place: Place | None = None
     """Where it was until now."""
+    wanted: ServerId | None = None
+    """Where the farm has asked it to go."""
 
 
 def choose_servers(
@@ -50,6 +52,7 @@ def choose_servers(
             holders=holders_of(records, version.root),
             is_running=caller.is_running,
             place=None if place is None else place.server_id,
+            wanted=caller.wanted,
             address=_address(caller),
             affinity=affinity_of(records, device),
             site_id=records.collections.with_id(device.collection_id).site_id,
@@ -69,7 +72,8 @@ def choose_servers(
 def place_after_login(answer: LoginAnswer, caller: Caller, now: datetime) -> Place:
     """Give where the device is going: to the first server of the answer.
 
-    One that runs and has a place was listed first there, if it can stay.
+    One that runs and has a place was listed first there, if it can stay. One that was asked to move
+    is where it was until it is seen to read elsewhere.
     """
     device_id, first, root = answer.device.id, answer.servers[0].id, answer.version.root
     place = caller.place
@@ -77,7 +81,9 @@ def place_after_login(answer: LoginAnswer, caller: Caller, now: datetime) -> Pla
         return Place(device_id, first, now, root, started_at=now, address=_address(caller))
     if place is None:
         return Place(device_id, first, now, root, address=_address(caller))
-    return place if place.server_id == first else place.moved(first, now)
+    if first in {place.server_id, caller.wanted}:
+        return place
+    return place.moved(first, now)
 
 
 def _address(caller: Caller) -> str | None:

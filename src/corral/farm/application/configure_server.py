@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.delivery.device import DeviceId
     from corral.farm.domain.estate.farm import Farm
-    from corral.farm.domain.estate.server import Server, ServerId
+    from corral.farm.domain.estate.server import Server, ServerId, ServerName
     from corral.farm.domain.image.overlay import Overlay
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import VersionName
@@ -62,6 +63,14 @@ class WantedOverlay:
 
 
 @dataclass(frozen=True)
+class WantedMove:
+    """A device that the server asks to go elsewhere."""
+
+    device_id: DeviceId
+    target: ServerName
+
+
+@dataclass(frozen=True)
 class ServerConfiguration:
     """Everything that a stream process needs to go on, the farm being up or down."""
 
@@ -73,6 +82,7 @@ class ServerConfiguration:
     """What the server must forget; to be reported when it has."""
     replication_ticket: str
     overlays: tuple[WantedOverlay, ...] = ()
+    moves: tuple[WantedMove, ...] = ()
 
     @property
     def generation(self) -> int:
@@ -94,6 +104,11 @@ class ConfigureServer:
             farm = records.farm.get()
             server = records.servers.with_id(server_id)
             others = {other.id: other for other in records.servers.all() if other.id != server.id}
+            moves = tuple(
+                WantedMove(move.device_id, others[move.target].name)
+                for move in records.moves.in_progress()
+                if move.is_asked and move.origin == server.id and move.target in others
+            )
             exports: list[WantedExport] = []
             replicas: list[WantedReplica] = []
             removals: list[RootHash] = []
@@ -138,6 +153,7 @@ class ConfigureServer:
             exports=tuple(sorted(exports, key=lambda export: export.name)),
             replicas=tuple(replicas),
             removals=tuple(removals),
+            moves=moves,
             replication_ticket=replication_ticket(server, self._key, self._clock.now()),
             overlays=overlays,
         )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock, IdSource
     from corral.farm.domain.delivery.device import Device, DeviceId
-    from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.estate.server import Server, ServerId
     from corral.farm.domain.image.overlay import Overlay
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version
@@ -108,7 +108,12 @@ class LogDeviceIn:
             device = records.devices.with_id(device_id)
             if running is None and device.assignment is not None:
                 note_releases(records, records.versions.of_image(device.assignment.image_id), now)
-            caller = Caller(address, is_running=is_running, place=records.places.find(device.id))
+            caller = Caller(
+                address,
+                is_running=is_running,
+                place=records.places.find(device.id),
+                wanted=_wanted(records, device),
+            )
             if running is None and not device.disabled:
                 prepare_start(
                     *(records, device, told, now, self._ids),
@@ -200,3 +205,8 @@ def _note(
         known = records.device_caches.with_id(answer.device.id)
         if known.used != used:
             records.device_caches.set_used(answer.device.id, used)
+
+
+def _wanted(records: Records, device: Device) -> ServerId | None:
+    move = records.moves.find(device.id)
+    return move.target if move is not None and move.is_asked else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from corral.farm.domain.delivery.placement import PlacedDevice, Placement
 from corral.farm.domain.delivery.ranking import Affinity, Host, Load
 from corral.farm.domain.estate.server import ServerState
+from corral.farm.domain.image.overlay import OverlayPhase
 from corral.farm.domain.image.version import running_version
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ def look_at_placement(records: Records, now: datetime) -> Placement:
     connected: defaultdict[object, set[ServerId]] = defaultdict(set)
     for session in records.sessions.all():
         connected[session.device_id].add(session.server_id)
+    written = {
+        (overlay.device_id, overlay.server_id, overlay.base)
+        for overlay in records.overlays.all()
+        if overlay.phase is OverlayPhase.OPEN
+    }
     placed: list[PlacedDevice] = []
     for place in records.places.all():
         device = devices.get(place.device_id)
@@ -82,15 +88,18 @@ def look_at_placement(records: Records, now: datetime) -> Placement:
         version = versions[place.root]
         if version is None:
             continue
+        is_bound = (place.device_id, place.server_id, place.root) in written
+        may_use = _allowed(holders[place.root], place, affinity_of(records, device), by_id)
         placed.append(
             PlacedDevice(
                 id=device.id,
                 name=device.name,
                 place=place.server_id,
                 version=version.name,
-                may_use=_allowed(holders[place.root], place, affinity_of(records, device), by_id),
+                may_use=frozenset({place.server_id}) if is_bound else may_use,
                 connected_to=frozenset(connected[device.id]),
                 is_booting=place.is_booting(now),
+                is_bound=is_bound,
             )
         )
     return Placement(hosts, tuple(placed))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.application.finish_sealing import finish_sealing
 from corral.farm.application.follow_devices import follow_devices
+from corral.farm.application.move_devices import advance_moves, balance_if_due
 from corral.farm.application.note_releases import note_releases
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.server import LastReport, ServerId
@@ -104,6 +105,8 @@ class TakeServerReport:
             follow_devices(records, server_id, _sessions(server_id, report), now)
             for overlay in report.overlays:
                 _note_overlay(records, server_id, overlay, self._key, now)
+            advance_moves(records, now)
+            balance_if_due(records, now)
             if report.generation < records.farm.get().generation:
                 return
             _note_lost_overlays(records, server_id, report, now)

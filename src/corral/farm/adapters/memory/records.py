@@ -18,6 +18,7 @@ from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
 from corral.farm.adapters.memory.device_places import MemoryPlaces
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
+from corral.farm.adapters.memory.moves import MemoryBalance, MemoryMoves
 from corral.farm.adapters.memory.overlays import MemoryOverlays
 from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
 from corral.farm.adapters.memory.state import State
@@ -155,6 +156,8 @@ class MemoryRecords:
     overlays: MemoryOverlays
     audit: MemoryAudit
     places: MemoryPlaces
+    moves: MemoryMoves
+    balance: MemoryBalance
     tasks: MemoryTasks
     schedules: MemorySchedules
     workers: MemoryWorkers
@@ -182,6 +185,8 @@ class MemoryRecords:
             overlays=MemoryOverlays(state),
             audit=MemoryAudit(state),
             places=MemoryPlaces(state),
+            moves=MemoryMoves(state),
+            balance=MemoryBalance(state),
             tasks=MemoryTasks(state),
             schedules=MemorySchedules(state),
             workers=MemoryWorkers(state),

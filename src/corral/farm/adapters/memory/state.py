@@ -10,6 +10,8 @@ from corral.farm.domain.estate.site import FIRST_SITE
 from corral.farm.domain.estate.store import FIRST_STORE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from corral.farm.domain.access.access_token import AccessToken, AccessTokenId
     from corral.farm.domain.access.account import (
         Account,
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     )
     from corral.farm.domain.access.audit import Entry
     from corral.farm.domain.delivery.device import Device, DeviceId
+    from corral.farm.domain.delivery.move import OrderedMove
     from corral.farm.domain.delivery.place import Place
+    from corral.farm.domain.delivery.rebalance import BalanceRules
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import Collection, CollectionId
     from corral.farm.domain.estate.farm import Farm
@@ -68,6 +72,9 @@ class State:
     overlays: dict[OverlayId, Overlay] = field(default_factory=dict)
     audit: list[Entry] = field(default_factory=list)
     places: dict[DeviceId, Place] = field(default_factory=dict)
+    moves: dict[DeviceId, OrderedMove] = field(default_factory=dict)
+    balance: BalanceRules | None = None
+    balanced_at: datetime | None = None
     tasks: dict[TaskNumber, Task] = field(default_factory=dict)
     task_logs: dict[TaskNumber, tuple[LogLine, ...]] = field(default_factory=dict)
     schedules: dict[ScheduleName, Schedule] = field(default_factory=dict)
@@ -95,6 +102,9 @@ class State:
             overlays=dict(self.overlays),
             audit=list(self.audit),
             places=dict(self.places),
+            moves=dict(self.moves),
+            balance=self.balance,
+            balanced_at=self.balanced_at,
             tasks=dict(self.tasks),
             task_logs=dict(self.task_logs),
             schedules=dict(self.schedules),

@@ -23,6 +23,7 @@ from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.estate import SqlFarmRecord, SqlServers
 from corral.farm.adapters.sql.failures import translated
 from corral.farm.adapters.sql.images import SqlImages, SqlReplicas, SqlVersions
+from corral.farm.adapters.sql.moves import SqlBalance, SqlMoves
 from corral.farm.adapters.sql.options import WRITING
 from corral.farm.adapters.sql.overlays import SqlOverlays
 from corral.farm.adapters.sql.places import SqlCollections, SqlSites, SqlStores
@@ -58,6 +59,8 @@ class SqlRecords:
     overlays: SqlOverlays
     audit: SqlAudit
     places: SqlPlaces
+    moves: SqlMoves
+    balance: SqlBalance
     tasks: SqlTasks
     schedules: SqlSchedules
     workers: SqlWorkers
@@ -85,6 +88,8 @@ class SqlRecords:
             overlays=SqlOverlays(connection),
             audit=SqlAudit(connection),
             places=SqlPlaces(connection),
+            moves=SqlMoves(connection),
+            balance=SqlBalance(connection),
             tasks=SqlTasks(connection),
             schedules=SqlSchedules(connection),
             workers=SqlWorkers(connection),

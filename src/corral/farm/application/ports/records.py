@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.audit import Audit
     from corral.farm.application.ports.collections import Collections
     from corral.farm.application.ports.device_caches import DeviceCaches
+    from corral.farm.application.ports.moves import Balance, Moves
     from corral.farm.application.ports.overlays import Overlays
     from corral.farm.application.ports.places import Places
     from corral.farm.application.ports.sites import Sites
@@ -351,6 +352,16 @@ class Records(Protocol):
     @property
     def places(self) -> Places:
         """Where devices are."""
+        ...
+
+    @property
+    def moves(self) -> Moves:
+        """Where devices were asked to go."""
+        ...
+
+    @property
+    def balance(self) -> Balance:
+        """When they are asked to."""
         ...
 
     @property

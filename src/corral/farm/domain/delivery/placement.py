@@ -29,6 +29,8 @@ class PlacedDevice:
     connected_to: frozenset[ServerId] = frozenset()
     """Servers that report a connection of it, its spare among them."""
     is_booting: bool = False
+    is_bound: bool = False
+    """It writes to a disk that only the server of its place keeps."""
 
     def streams_from(self, server: ServerId) -> bool:
         """Whether it reads there, or keeps a connection there to read from if it must."""

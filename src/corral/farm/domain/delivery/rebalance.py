@@ -14,6 +14,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.domain.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import DeviceId, DeviceName
     from corral.farm.domain.delivery.placement import PlacedDevice, Placement
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from corral.farm.domain.estate.server import ServerId, ServerName
 
 _PERCENT: Final = 100
+_SHORTEST: Final = timedelta(minutes=1)
+
+
+class BalanceRuleError(InvalidInputError):
+    """The rules of balance are an interval from a minute, and percentages and counts in reason."""
+
+    code = "balance-rule-invalid"
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"such a rule of balance cannot be: {rule}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,16 @@ class BalanceRules:
     """Fewer devices than this, on a server or on average, are not worth a move."""
     booting_percent: int = 20
     """A server of whose devices more than this start is left alone: its load is about to change."""
+
+    def __post_init__(self) -> None:
+        for holds, rule in (
+            (self.every >= _SHORTEST, "rounds are a minute apart at least"),
+            (self.over_percent >= 1, "a server is over the average by 1 percent at least"),
+            (self.least_devices >= 1, "1 device is the least"),
+            (0 <= self.booting_percent <= _PERCENT, "the share that starts is 0 to 100 percent"),
+        ):
+            if not holds:
+                raise BalanceRuleError(rule)
 
 
 class Occasion(StrEnum):

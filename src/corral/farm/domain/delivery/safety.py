@@ -27,6 +27,7 @@ class Lack(StrEnum):
     """What a device lacks that would have to go elsewhere."""
 
     HOLDER = "no other server that takes devices holds all bytes of its version"
+    OVERLAY = "it writes to a disk that only this server keeps"
     ROOM = "the other servers that hold its version have no room for it"
 
 
@@ -85,8 +86,15 @@ def _stranded(
     stranded: list[Stranded] = []
     for (is_asked, servers), count in zip(order, seated, strict=True):
         if is_asked:
-            lack = Lack.ROOM if servers else Lack.HOLDER
             by_name = sorted(groups[is_asked, servers], key=lambda device: device.name)
             name = None if lost is None else lost.name
-            stranded += [Stranded(device, lack, name) for device in by_name[count:]]
+            stranded += [
+                Stranded(device, _lack(device, servers), name) for device in by_name[count:]
+            ]
     return stranded
+
+
+def _lack(device: PlacedDevice, servers: frozenset[ServerId]) -> Lack:
+    if device.is_bound:
+        return Lack.OVERLAY
+    return Lack.ROOM if servers else Lack.HOLDER

@@ -8,6 +8,7 @@ from corral.farm.entrypoints.cli.commands import (
     account,
     account_group,
     audit,
+    balance,
     collection,
     device,
     device_cache,
@@ -40,6 +41,15 @@ app = typer.Typer(
     rich_markup_mode="rich",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
+)
+farm.commands.command(
+    "balance", epilog="Example: corral farm balance --automatic --over 25 --every 10"
+)(balance.set_balance)
+site.commands.command("rebalance", epilog="Example: corral site rebalance default --dry-run")(
+    balance.rebalance_site
+)
+server_change.commands.command("rebalance", epilog="Example: corral server rebalance s1 --dry-run")(
+    balance.rebalance_server
 )
 app.add_typer(farm.commands, name="farm")
 app.add_typer(site.commands, name="site")

@@ -132,6 +132,7 @@ def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.Ser
             )
             for one in wanted.overlays
         ),
+        moves=tuple(wire.Move(device=one.device_id, to=(one.target,)) for one in wanted.moves),
     )
 
 

@@ -95,6 +95,9 @@ class StreamHost:
             self.server.undrain()
         self._replicate(wanted)
         self.materialiser.want(self._served.values())
+        # A kept wish may be long fulfilled: only the farm's present word moves anybody.
+        movers = () if is_kept else wanted.moves
+        self.server.ask_to_move([move.device.bytes for move in movers])
         if not is_kept:
             self.remover.want(wanted.removals, wanted.generation)
         _log.info(
@@ -105,6 +108,7 @@ class StreamHost:
             replicas=len(wanted.replicas),
             removals=len(wanted.removals),
             overlays=len(wanted.overlays),
+            moves=len(movers),
             draining=wanted.draining,
         )
         return True
