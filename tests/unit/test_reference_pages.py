@@ -31,6 +31,11 @@ def test_the_page_of_versions_is_drawn_from_the_table() -> None:
     assert diagrams.PAGE.read_text() == diagrams.render(), "run tools/state_diagrams.py"
 
 
+def test_the_page_of_tasks_is_written_from_the_tables() -> None:
+    reference = tool("task_reference")
+    assert reference.PAGE.read_text() == reference.render(), "run tools/task_reference.py"
+
+
 def test_every_counter_of_a_server_is_explained_and_no_other() -> None:
     declared = re.search(
         r"^counters! \{$(.*?)^\}$", STREAM_COUNTERS.read_text(), re.MULTILINE | re.DOTALL

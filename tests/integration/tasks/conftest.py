@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -147,13 +148,27 @@ def big_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_random_disk(tmp_path_factory.mktemp("disks") / "big.raw", 384 << 20)
 
 
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    """On SQLite."""
+    with opened_workshop(tmp_path) as workshop:
+        yield workshop
+
+
 @pytest.fixture(params=["sqlite", ON_POSTGRESQL])
-def workshop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop]:
-    corral = CommandLine(tmp_path / "farm", tmp_path / "corral.log")
+def any_workshop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop]:
+    """On each kind of database: for what is about more than the workers themselves."""
     database = []
     if request.param == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         database = ["--database", server.new_database()]
+    with opened_workshop(tmp_path, *database) as workshop:
+        yield workshop
+
+
+@contextmanager
+def opened_workshop(tmp_path: Path, *database: str) -> Iterator[Workshop]:
+    corral = CommandLine(tmp_path / "farm", tmp_path / "corral.log")
     corral.ask("farm", "create", "small", *database)
     workshop = Workshop(tmp_path, corral)
     add_server(corral, "s1", workshop.store)

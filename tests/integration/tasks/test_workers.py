@@ -19,8 +19,9 @@ def check(workshop: Workshop, disk: Path, version: str) -> None:
 
 
 def test_import_of_a_killed_worker_is_finished_by_another_exactly_once(
-    workshop: Workshop, big_disk: Path
+    any_workshop: Workshop, big_disk: Path
 ) -> None:
+    workshop = any_workshop
     number = workshop.start_import(big_disk)
     assert "no worker runs" in workshop.task(number)["waiting"]
     first = workshop.worker()
@@ -58,8 +59,9 @@ def test_frozen_worker_that_comes_back_publishes_nothing(
 
 
 def test_pause_resume_and_cancel_in_the_middle_of_an_import(
-    workshop: Workshop, big_disk: Path
+    any_workshop: Workshop, big_disk: Path
 ) -> None:
+    workshop = any_workshop
     number = workshop.start_import(big_disk)
     worker = workshop.worker()
     workshop.freeze_halfway(number, worker)
@@ -183,6 +185,7 @@ def test_schedule_begins_runs_and_one_of_them_is_cancelled_alone(workshop: Works
     workshop.corral.ask("schedule", "cancel-run", "often")
     workshop.wait_for(number, "cancelled")
     [schedule] = workshop.corral.ask("schedule", "list")
-    assert schedule["running_task"] is None
+    # The next minute may have come meanwhile; that run is another one.
+    assert schedule["running_task"] != number
     workshop.corral.ask("schedule", "remove", "often")
     assert workshop.corral.ask("schedule", "list") == []
