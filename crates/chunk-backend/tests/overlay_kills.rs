@@ -304,13 +304,11 @@ fn a_killed_sealing_is_done_again_or_was_done() {
                 .all(|found| *found == root || *found == expected),
             "{seen}"
         );
-        match overlay.sealed_root() {
-            Some(sealed) => assert_eq!(sealed, expected, "{seen}"),
-            None => {
-                let sealed = store.seal(&overlay, &Progress::new()).unwrap();
-                assert_eq!(sealed.root, expected, "{seen}");
-            }
-        }
+        let sealed = overlay.sealed_root().unwrap_or_else(|| {
+            let sealed = store.seal(&overlay, &Progress::new()).unwrap();
+            sealed.root
+        });
+        assert_eq!(sealed, expected, "{seen}");
         assert!(
             read_all(&store, expected, Arc::new(NoPeers)) == disk,
             "{seen}"
