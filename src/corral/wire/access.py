@@ -103,8 +103,6 @@ class AccountEdit(Message):
 
     description: str | None = None
     disabled: bool | None = None
-    revision: int | None = None
-    """What was seen; the change is refused if there is another by now."""
 
 
 class GroupItem(Message):
@@ -137,7 +135,6 @@ class GroupEdit(Message):
     description: str | None = None
     add: tuple[Name, ...] = ()
     remove: tuple[Name, ...] = ()
-    revision: int | None = None
 
 
 class RoleList(Message):

@@ -194,6 +194,29 @@ class ServerList(Listed):
     servers: tuple[ServerItem, ...]
 
 
+class NewServer(Message):
+    """The body of ``POST /v1/servers``; what is not advertised apart is advertised as it listens.
+
+    Without a site or a store it goes to those that the farm began with.
+    """
+
+    name: Name
+    folder: Text | None = None
+    """Of its chunks, absolute; without it the default one of its store."""
+    listen: Annotated[tuple[Address, ...], Field(min_length=1)]
+    chunks: Address
+    advertised: tuple[Address, ...] = ()
+    chunks_advertised: Address | None = None
+    store: Name | None = None
+    site: Name | None = None
+    description: Text = ""
+    management: Address | None = None
+    power_rating: float = 1
+    max_devices: int | None = None
+    max_devices_booting: int | None = None
+    subnets: tuple[str, ...] = ()
+
+
 class ServerEdit(Message):
     """The body of ``PATCH /v1/servers/NAME``."""
 
@@ -209,6 +232,14 @@ class ServerEdit(Message):
     max_devices_booting: int | None = None
     maintenance: bool = False
     subnets: tuple[str, ...] = ()
+
+
+class AddedServer(Message):
+    """The answer to ``POST /v1/servers``."""
+
+    server: ServerItem
+    file: str
+    """On the API's machine: what the stream process starts from, with its token."""
 
 
 class DeviceItem(Part):

@@ -54,13 +54,14 @@ NOTHING = "nothing-is-called-so"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/servers"): {
         "name": "s2",
+        "folder": "/stores/s2",
         "listen": ["127.0.0.1:10812"],
         "chunks": "127.0.0.1:10902",
-        "store": "/stores/s2",
         "site": "default",
     },
     ("POST", "/v1/devices"): {"name": "pc9", "mac": "52:54:00:00:00:09", "collection": "default"},
     ("POST", "/v1/collections"): {"name": "more", "site": "default"},
+    ("PUT", "/v1/devices/{name}/image"): {"image": "debian"},
     ("PUT", "/v1/devices/{name}/write-cache"): {"kind": "device-ram"},
     ("POST", "/v1/devices/import"): {"table": "name,mac\npc9,52:54:00:00:00:09\n"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from corral.farm.domain.errors import (
     DeniedError,
+    EditConflictError,
     InvalidInputError,
     RefusedError,
     TakenError,
@@ -32,7 +33,7 @@ class AccountNameTakenError(TakenError):
         super().__init__(f"the farm has an account {name!r} already: choose another name")
 
 
-class AccountChangedError(TryAgainError):
+class AccountChangedError(EditConflictError):
     """An account is changed by one person at a time; the second is told to look again."""
 
     code = "account-changed"
@@ -74,7 +75,7 @@ class GroupNameTakenError(TakenError):
         super().__init__(f"the farm has a group {name!r} already: choose another name")
 
 
-class GroupChangedError(TryAgainError):
+class GroupChangedError(EditConflictError):
     """A group is changed by one person at a time; the second is told to look again."""
 
     code = "group-changed"

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import SecretStr
 
 from corral.farm.application.give_password import HowToSignIn
@@ -17,6 +17,7 @@ from corral.farm.domain.estate.site import site_name
 from corral.farm.entrypoints.http import access_messages
 from corral.farm.entrypoints.http.permitted import Caller, permitted
 from corral.farm.entrypoints.http.sign_in import issued_as, password_of
+from corral.farm.entrypoints.http.wishes import Expected, tag
 from corral.wire import access as wire
 
 Reader = Annotated[Caller, permitted(Permission.ACCOUNT_READ)]
@@ -42,21 +43,27 @@ def account_routes() -> APIRouter:
         return access_messages.with_secret(given)
 
     @router.get("/{name}", operation_id="show_account")
-    def show(name: str, caller: Reader) -> wire.AccountItem:
+    def show(name: str, response: Response, caller: Reader) -> wire.AccountItem:
         """Show an account."""
-        return access_messages.account(caller.application.show_account(account_name(name)))
+        return _account(caller, name, response)
 
     @router.patch("/{name}", operation_id="change_account")
-    def change(name: str, message: wire.AccountEdit, caller: Changer) -> wire.AccountItem:
+    def change(
+        name: str,
+        message: wire.AccountEdit,
+        expected: Expected,
+        response: Response,
+        caller: Changer,
+    ) -> wire.AccountItem:
         """Change what an account is for, disable or enable it."""
         of = account_name(name)
         caller.application.change_account(
             of,
             description=message.description,
             disabled=message.disabled,
-            revision=message.revision,
+            revision=expected,
         )
-        return access_messages.account(caller.application.show_account(of))
+        return _account(caller, name, response)
 
     @router.delete("/{name}", operation_id="remove_account", status_code=HTTPStatus.NO_CONTENT)
     def remove(name: str, caller: Changer) -> None:
@@ -85,19 +92,25 @@ def group_routes() -> APIRouter:
         return wire.GroupList(groups=tuple(map(access_messages.group, views)))
 
     @router.post("", operation_id="add_group", status_code=HTTPStatus.CREATED)
-    def add(message: wire.NewGroup, caller: Changer) -> wire.GroupItem:
+    def add(message: wire.NewGroup, response: Response, caller: Changer) -> wire.GroupItem:
         """Add a group, which holds no role yet."""
         of = group_name(message.name)
         caller.application.add_group(of, map(account_name, message.members), message.description)
-        return access_messages.group(caller.application.show_group(of))
+        return _group(caller, of, response)
 
     @router.get("/{name}", operation_id="show_group")
-    def show(name: str, caller: Reader) -> wire.GroupItem:
+    def show(name: str, response: Response, caller: Reader) -> wire.GroupItem:
         """Show a group."""
-        return access_messages.group(caller.application.show_group(group_name(name)))
+        return _group(caller, name, response)
 
     @router.patch("/{name}", operation_id="change_group")
-    def change(name: str, message: wire.GroupEdit, caller: Changer) -> wire.GroupItem:
+    def change(
+        name: str,
+        message: wire.GroupEdit,
+        expected: Expected,
+        response: Response,
+        caller: Changer,
+    ) -> wire.GroupItem:
         """Change what a group is for, and who is in it."""
         of = group_name(name)
         caller.application.change_group(
@@ -105,9 +118,9 @@ def group_routes() -> APIRouter:
             add=map(account_name, message.add),
             remove=map(account_name, message.remove),
             description=message.description,
-            revision=message.revision,
+            revision=expected,
         )
-        return access_messages.group(caller.application.show_group(of))
+        return _group(caller, name, response)
 
     @router.delete("/{name}", operation_id="remove_group", status_code=HTTPStatus.NO_CONTENT)
     def remove(name: str, caller: Changer) -> None:
@@ -164,6 +177,18 @@ def token_routes() -> APIRouter:
         caller.application.revoke_token(token)
 
     return router
+
+
+def _account(caller: Caller, name: str, response: Response) -> wire.AccountItem:
+    view = caller.application.show_account(account_name(name))
+    tag(response, view.account.revision)
+    return access_messages.account(view)
+
+
+def _group(caller: Caller, name: str, response: Response) -> wire.GroupItem:
+    view = caller.application.show_group(group_name(name))
+    tag(response, view.group.revision)
+    return access_messages.group(view)
 
 
 def _how(password: SecretStr | None, *, no_password: bool) -> HowToSignIn | Password:

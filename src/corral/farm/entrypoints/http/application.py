@@ -34,9 +34,10 @@ from corral.farm.domain.access.actor import Actor
 from corral.farm.entrypoints.http.access_application import AccessApplication
 from corral.farm.entrypoints.http.images_application import ImagesApplication
 from corral.farm.entrypoints.http.task_application import TaskApplication
+from corral.farm.entrypoints.http.verb_application import VerbApplication
 
 
-class Application(AccessApplication, ImagesApplication, TaskApplication, Protocol):
+class Application(AccessApplication, ImagesApplication, TaskApplication, VerbApplication, Protocol):
     """The wired use cases that requests call."""
 
     def acting_as(self, actor: Actor) -> "Application":

@@ -53,8 +53,8 @@ def _reading(router: APIRouter) -> None:
         name: str, response: Response, caller: Annotated[Caller, permitted(Permission.DEVICE_READ)]
     ) -> wire.DeviceItem:
         """Show a device."""
-        _demand(caller, name)
-        return _shown(caller, name, response)
+        demand(caller, name)
+        return shown(caller, name, response)
 
 
 def _registering(router: APIRouter) -> None:
@@ -77,7 +77,7 @@ def _registering(router: APIRouter) -> None:
                 description=message.description,
             ),
         )
-        item = _shown(caller, registered.device.name, response)
+        item = shown(caller, registered.device.name, response)
         return wire.RegisteredDevice(device=item, key=registered.key.reveal())
 
     @router.post("/import", operation_id="import_devices")
@@ -115,7 +115,7 @@ def _changing(router: APIRouter) -> None:
         caller: Annotated[Caller, permitted(Permission.DEVICE_CHANGE)],
     ) -> wire.DeviceItem:
         """Change a device, move, disable or enable it; what is not named stays."""
-        _demand(caller, name)
+        demand(caller, name)
         if "collection" in message.model_fields_set:
             _demand_collection(caller, message.collection)
         edit = DeviceEdit(
@@ -126,7 +126,7 @@ def _changing(router: APIRouter) -> None:
             description=edit_of(message, "description", str),
         )
         caller.application.change_device(device_name(name), edit, expected)
-        return _shown(caller, name, response)
+        return shown(caller, name, response)
 
     @router.delete("/{name}", operation_id="remove_device", status_code=HTTPStatus.NO_CONTENT)
     def remove_device(
@@ -135,11 +135,12 @@ def _changing(router: APIRouter) -> None:
         caller: Annotated[Caller, permitted(Permission.DEVICE_REMOVE)],
     ) -> None:
         """Remove a device that streams nothing."""
-        _demand(caller, name)
+        demand(caller, name)
         caller.application.remove_device(device_name(name), expected)
 
 
-def _demand(caller: Caller, name: str) -> None:
+def demand(caller: Caller, name: str) -> None:
+    """Refuse unless the caller may do it where the thing is."""
     caller.demand(_place(caller.application.show_device(device_name(name))))
 
 
@@ -153,7 +154,8 @@ def _demand_collection(caller: Caller, name: str | None) -> None:
             caller.demand(Place(view.site.id, view.collection.id))
 
 
-def _shown(caller: Caller, name: str, response: Response) -> wire.DeviceItem:
+def shown(caller: Caller, name: str, response: Response) -> wire.DeviceItem:
+    """Show it as it is now."""
     view = caller.application.show_device(device_name(name))
     tag(response, view.device.revision)
     return _item(view)

@@ -48,8 +48,8 @@ def routes() -> APIRouter:
         name: str, response: Response, caller: Annotated[Caller, permitted(Permission.SERVER_READ)]
     ) -> wire.ServerItem:
         """Show a server, and what it holds."""
-        _demand(caller, name)
-        return _shown(caller, name, response)
+        demand(caller, name)
+        return shown(caller, name, response)
 
     @router.patch("/{name}", operation_id="change_server")
     def change_server(
@@ -60,14 +60,14 @@ def routes() -> APIRouter:
         caller: Annotated[Caller, permitted(Permission.SERVER_CHANGE)],
     ) -> wire.ServerItem:
         """Change a server, take it out of service or back; what is not named stays."""
-        _demand(caller, name)
+        demand(caller, name)
         if "site" in message.model_fields_set:
             there = caller.application.show_site(site_name(message.site))
             caller.demand(Place(site=there.site.id))
         if "store" in message.model_fields_set:
             caller.demand(EVERYWHERE)
         caller.application.change_server(server_name(name), _edit(message), expected)
-        return _shown(caller, name, response)
+        return shown(caller, name, response)
 
     return router
 
@@ -88,11 +88,13 @@ def _edit(message: wire.ServerEdit) -> ServerEdit:
     )
 
 
-def _demand(caller: Caller, name: str) -> None:
+def demand(caller: Caller, name: str) -> None:
+    """Refuse unless the caller may do it where the thing is."""
     caller.demand(_place(caller.application.show_server(server_name(name))))
 
 
-def _shown(caller: Caller, name: str, response: Response) -> wire.ServerItem:
+def shown(caller: Caller, name: str, response: Response) -> wire.ServerItem:
+    """Show it as it is now."""
     view = caller.application.show_server(server_name(name))
     tag(response, view.server.revision)
     return _item(view)

@@ -37,7 +37,7 @@ def routes() -> APIRouter:
         """
         page = page_of(caller.application.list_images(), IMAGES, wish)
         return listing.ImageList(
-            images=tuple(map(_image, page.items)), total=page.total, next=page.next
+            images=tuple(map(image_item, page.items)), total=page.total, next=page.next
         )
 
     @router.get("/versions", operation_id="list_versions")
@@ -108,16 +108,18 @@ def routes() -> APIRouter:
     return router
 
 
-def _image(view: ImageView) -> listing.ImageItem:
+def image_item(view: ImageView) -> listing.ImageItem:
+    """Show an image."""
     return listing.ImageItem(
         name=view.image.name,
         description=view.image.description,
         devices=view.device_count,
-        versions=tuple(map(_version, view.versions)),
+        versions=tuple(map(version_item, view.versions)),
     )
 
 
-def _version(view: VersionView) -> listing.VersionItem:
+def version_item(view: VersionView) -> listing.VersionItem:
+    """Show a version and who holds it."""
     version = view.version
     return listing.VersionItem(
         name=str(version.name),
