@@ -1,0 +1,228 @@
+"""Devices write over versions: an update by maintenance, and write caches on a server."""
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from tests.integration.farm.estate import SECONDS, Estate, nbd_node
+
+MIB: Final = 1 << 20
+SIZE: Final = 8 * MIB
+WRITTEN_AT: Final = 3 * MIB - 4096
+"""Across the border of chunks, and of pages of the device's file system."""
+WRITTEN: Final = 200 * 1024
+
+
+@dataclass
+class Device:
+    """A device of the farm, as far as its logins go."""
+
+    estate: Estate
+    name: str
+    key: str
+
+    def ask(self, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        return httpx.post(
+            f"{self.estate.api_url}/v1/devices/{self.name}/login",
+            headers={"Authorization": f"Bearer {self.key}"},
+            json=body,
+            timeout=SECONDS,
+            trust_env=False,
+        )
+
+    def login(self) -> dict[str, Any]:
+        """Log in as a device does that is told to try again."""
+        answers: list[httpx.Response] = []
+
+        def is_let_in() -> bool:
+            answers.append(self.ask())
+            return answers[-1].status_code == 200
+
+        self.estate.wait_for(is_let_in, f"{self.name} was not let in: {answers[-1:]}")
+        answer: dict[str, Any] = answers[-1].json()
+        return answer
+
+    def node(self, answer: Mapping[str, Any]) -> str:
+        return nbd_node(self.estate.servers[answer["servers"][0]["name"]], answer)
+
+    def qemu_io(self, answer: Mapping[str, Any], *commands: str) -> str:
+        """Run commands on what the device was given; each must do what it says."""
+        words = [word for command in commands for word in ("-c", command)]
+        done = subprocess.run(
+            ["qemu-io", *([] if answer["writable"] else ["-r"]), *words, self.node(answer)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "failed" not in done.stdout, done.stdout
+        return done.stdout
+
+    @contextmanager
+    def switched_on(self, answer: Mapping[str, Any]) -> Iterator[None]:
+        """Hold the disk for the length of the block, as a device does that runs."""
+        process = subprocess.Popen(
+            ["qemu-io", self.node(answer)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield
+        finally:
+            process.communicate(b"quit\n", timeout=SECONDS)
+
+
+class Work:
+    """An image of its own, on both servers, with the content of its first version."""
+
+    def __init__(self, estate: Estate, name: str, home: Path) -> None:
+        self.estate = estate
+        self.name = name
+        self.home = home
+        self.content = bytearray(bytes(range(1, 252)) * (SIZE // 251 + 1))[:SIZE]
+        self.content[MIB : 2 * MIB] = bytes(MIB)
+        path = home / f"{name}.raw"
+        path.write_bytes(self.content)
+        estate.corral.ask(
+            *("image", "import", name, str(path), "--server", "s1", "--format", "raw")
+        )
+        estate.corral.ask("image", "replicate", f"{name}/1", "--to", "s2", "--wait")
+
+    def device(self, name: str, number: int) -> Device:
+        mac = f"52:54:00:77:00:{number:02x}"
+        added = self.estate.corral.ask("device", "add", name, "--mac", mac, "--image", self.name)
+        return Device(self.estate, name, Path(added["key_file"]).read_text().strip())
+
+    def overlay(self) -> dict[str, Any]:
+        (overlay,) = self.estate.corral.ask("image", "show", self.name)["overlays"]
+        answer: dict[str, Any] = overlay
+        return answer
+
+    def wait_for_clients(self, count: int) -> None:
+        self.estate.wait_for(
+            lambda: self.overlay()["clients"] == count, f"the farm does not see {count} writers"
+        )
+
+    def expect(self, version: str, server: str) -> None:
+        """Compare every byte of a version in a server's store with what it should be."""
+        path = self.home / f"{server}.raw"
+        words = ("--server", server, "--format", "raw", "--overwrite")
+        self.estate.corral.ask("image", "export", version, str(path), *words)
+        assert path.read_bytes() == self.content
+
+
+def test_what_a_device_writes_becomes_the_next_version(estate: Estate, tmp_path: Path) -> None:
+    corral = estate.corral
+    work = Work(estate, "work", tmp_path)
+    writer, reader = work.device("writer", 1), work.device("reader", 2)
+    before = reader.login()
+    corral.ask("image", "maintain", "work", "--device", "writer")
+
+    answer = writer.login()
+    assert (answer["export"], answer["writable"]) == ("work/2@writer", True)
+    writer.qemu_io(answer, f"write -P 0xa5 {WRITTEN_AT} {WRITTEN}", "write -z 0 64k", "flush")
+    work.content[WRITTEN_AT : WRITTEN_AT + WRITTEN] = b"\xa5" * WRITTEN
+    work.content[: 64 * 1024] = bytes(64 * 1024)
+    # Others go on with what there was, and the writer finds what it wrote.
+    reader.qemu_io(before, f"read -P {work_byte(0)} 0 1")
+    writer.qemu_io(writer.login(), f"read -P 0xa5 {WRITTEN_AT} {WRITTEN}", "read -P 0 0 64k")
+
+    with writer.switched_on(answer):
+        work.wait_for_clients(1)
+        refused = corral.refusal("image", "promote", "work")
+        assert refused.code == "writer-on"
+        assert "'writer'" in refused.message
+        assert work.overlay()["server"] in refused.message
+    work.wait_for_clients(0)
+    sealed = corral.ask(
+        *("image", "promote", "work", "--to", "production", "--description", "new", "--wait")
+    )
+    assert (sealed["version"], sealed["description"]) == ("work/2", "new")
+    estate.wait_for(
+        lambda: corral.ask("image", "show", "work")["versions"][1]["standing"] == "production",
+        "the version was not released",
+    )
+    for server in ("s1", "s2"):
+        work.expect("work/2", server)
+    after = reader.login()
+    assert (after["export"], after["root"]) == ("work/2", sealed["root"])
+    reader.qemu_io(after, f"read -P 0xa5 {WRITTEN_AT} {WRITTEN}", "read -P 0 0 64k")
+    assert writer.login()["export"] == "work/2"
+
+
+def work_byte(offset: int) -> int:
+    """Give what the first version has there."""
+    return offset % 251 + 1
+
+
+@pytest.mark.parametrize("kind", ["server", "server-persistent"])
+def test_a_write_cache_on_a_server_lasts_as_long_as_its_kind_says(
+    estate: Estate, tmp_path: Path, kind: str
+) -> None:
+    work = Work(estate, kind, tmp_path)
+    estate.corral.ask("image", "set", kind, "--write-cache", kind, "--cache-limit", "4MiB")
+    device = work.device(kind, 3 if kind == "server" else 4)
+    answer = device.login()
+    assert (answer["export"], answer["write_cache"]) == (f"{kind}/1@{kind}", kind)
+    device.qemu_io(answer, "write -P 0x5a 0 64k", "flush")
+    # The server dies: what was flushed is still there for a device that goes on.
+    server = answer["servers"][0]["name"]
+    estate.kill(server)
+    estate.start_stream(server)
+    running = device.ask({"running": answer["root"]}).raise_for_status().json()
+    assert running["export"] == answer["export"]
+    estate.wait_for(
+        lambda: (
+            subprocess.run(
+                ["qemu-io", "-c", "read -P 0x5a 0 64k", device.node(running)],
+                check=False,
+                capture_output=True,
+                timeout=SECONDS,
+            ).returncode
+            == 0
+        ),
+        "what was flushed is not there",
+    )
+    # It starts again.
+    again = device.login()
+    kept = 0x5A if kind == "server-persistent" else work_byte(0)
+    device.qemu_io(again, f"read -P {kept} 0 1")
+    if kind == "server":
+        return
+    work.wait_for_clients(0)
+    (given_up,) = estate.corral.ask("device", "reset-cache", kind)
+    assert given_up["export"] == answer["export"]
+    device.qemu_io(device.login(), f"read -P {work_byte(0)} 0 1")
+
+
+def test_a_full_cache_stops_one_device_and_the_farm_says_so(estate: Estate, tmp_path: Path) -> None:
+    work = Work(estate, "narrow", tmp_path)
+    estate.corral.ask("image", "set", "narrow", "--write-cache", "server", "--cache-limit", "1MiB")
+    device, other = work.device("narrow1", 5), work.device("narrow2", 6)
+    answer, others = device.login(), other.login()
+    done = subprocess.run(
+        ["qemu-io", "-c", "write -P 1 0 4M", device.node(answer)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert "No space left on device" in done.stdout + done.stderr
+    other.qemu_io(others, "write -P 2 0 64k", "read -P 2 0 64k", "flush")
+    estate.wait_for(
+        lambda: any(
+            "full" in one["warning"]
+            for one in estate.status()["warnings"]
+            if one["device"] == "narrow1"
+        ),
+        "the farm does not say that it is full",
+    )
+    assert estate.corral.ask("device", "show", "narrow2")["warning"] == ""
