@@ -46,6 +46,10 @@ pub trait Disk: Send + Sync + 'static {
     /// The version that shows wherever nothing was written.
     fn root(&self) -> RootHash;
 
+    /// What tells this disk from every other over the same version, as the bytes of a UUID. A client that comes back asks for the
+    /// disk that it knows: another one does not hold what it wrote.
+    fn identity(&self) -> [u8; 16];
+
     /// The size, in bytes; it is the version's.
     fn size_bytes(&self) -> u64;
 

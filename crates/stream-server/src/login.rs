@@ -16,6 +16,10 @@ use crate::ticket::{Purpose, Ticket, TicketError};
 pub(crate) const ALLOCATION_CONTEXT: u32 = 1;
 /// The context whose grant says that the root is right and whose flags speak to Corral clients.
 pub(crate) const ROOT_CONTEXT: u32 = 2;
+/// The context whose name says which disk this is.
+pub(crate) const DISK_CONTEXT: u32 = 3;
+/// In front of the disk's identity. As a query by itself it selects the context, whatever the identity is.
+const DISK_PREFIX: &str = "corral:disk/";
 const ALLOCATION_NAME: &str = "base:allocation";
 const ROOT_PREFIX: &str = "corral:root/";
 
@@ -233,6 +237,16 @@ fn contexts(export: &OpenExport, queries: &[String], chooses: bool) -> Vec<MetaC
             id: ROOT_CONTEXT,
             name: root,
         });
+    }
+    if let OpenContent::Disk(open) = &export.content {
+        let identity = u128::from_be_bytes(open.disk.identity());
+        let disk = format!("{DISK_PREFIX}{identity:032x}");
+        if selects(&disk, "corral:") || queries.iter().any(|query| query == DISK_PREFIX) {
+            contexts.push(MetaContext {
+                id: DISK_CONTEXT,
+                name: disk,
+            });
+        }
     }
     contexts
 }

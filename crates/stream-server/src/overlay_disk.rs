@@ -24,6 +24,10 @@ impl From<ReadError> for DiskError {
 }
 
 impl Disk for Overlay {
+    fn identity(&self) -> [u8; 16] {
+        self.id().to_bytes()
+    }
+
     fn root(&self) -> RootHash {
         self.base().root()
     }

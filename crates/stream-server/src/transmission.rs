@@ -28,7 +28,7 @@ use crate::counters::{Tally, add};
 use crate::export::{OpenContent, OpenExport, OpenVersion};
 use crate::flat::{self, Copied};
 use crate::input::Input;
-use crate::login::{ALLOCATION_CONTEXT, ROOT_CONTEXT};
+use crate::login::ALLOCATION_CONTEXT;
 use crate::output::{Output, Progress};
 use crate::seat::Seated;
 use crate::session::Session;
@@ -354,7 +354,7 @@ impl Transmission {
         self.negotiated
             .contexts
             .iter()
-            .all(|context| context.id == ROOT_CONTEXT)
+            .all(|context| context.id != ALLOCATION_CONTEXT)
     }
 
     fn start_jobs(&mut self) {

@@ -16,16 +16,16 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use failover::Settings;
-
 use crate::attach::keeper::Worker;
 use crate::attach::memory::SharedMemory;
 use crate::attach::netlink::{Driver, Geometry, NetlinkError};
 use crate::attach::process::Forked;
+use crate::attach::relay::Hello;
 use crate::clock;
 use crate::config::Source;
 use crate::journal::{self, note};
 use crate::session::Disk;
+use crate::upstream::Settings;
 use crate::worker;
 
 pub(crate) use process::take_spared_name;
@@ -142,9 +142,9 @@ fn carry(
         start_worker(kernel, source, &settings, &memory, control.as_ref())
     };
     let mut first = start(&mut None)?;
-    let size_bytes = loop {
-        match first.size_bytes() {
-            Ok(size_bytes) => break size_bytes,
+    let hello = loop {
+        match first.hello() {
+            Ok(hello) => break hello,
             Err(error) => {
                 note!("worker ended before it knew the disk: {error}");
                 let dead = std::mem::replace(&mut first, start(&mut None)?);
@@ -152,6 +152,7 @@ fn carry(
             }
         }
     };
+    let size_bytes = hello.size_bytes;
     if size_bytes % u64::from(block_bytes) != 0 {
         first.bury();
         return Err(AttachError::Size {
@@ -168,6 +169,7 @@ fn carry(
             Geometry {
                 size_bytes,
                 block_bytes,
+                is_writable: hello.is_writable,
             },
             kernels.as_fd(),
         )
@@ -180,7 +182,7 @@ fn carry(
     ready(size_bytes);
     process::stay_in_memory();
     note!("carrying /dev/nbd{index}, {size_bytes} bytes");
-    keeper::keep(ours, size_bytes, first, start)?;
+    keeper::keep(ours, hello, first, start)?;
     note!("/dev/nbd{index} was detached");
     Ok(())
 }
@@ -223,14 +225,18 @@ fn work(
     mut keeper: UnixStream,
 ) -> io::Result<()> {
     worker::run(async {
-        let (client, answer) = worker::begin(source, settings, Rc::new(memory)).await;
-        worker::answer_status(control, &client)?;
-        let size_bytes = client.size_bytes().await;
-        keeper.write_all(&size_bytes.to_be_bytes())?;
+        let (upstream, answer) = worker::begin(source, settings, Rc::new(memory)).await;
+        worker::answer_status(control, &upstream)?;
+        let size_bytes = upstream.size_bytes().await;
+        let hello = Hello {
+            size_bytes,
+            is_writable: upstream.is_writable(),
+        };
+        keeper.write_all(&hello.to_bytes())?;
         process::stay_in_memory();
         keeper.set_nonblocking(true)?;
         let disk = Disk {
-            client,
+            upstream,
             export: answer.export.into(),
             size_bytes,
         };

@@ -67,6 +67,9 @@ pub(crate) struct Common {
     /// Fail a read only after every reachable server has failed it for so long. 0: never.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub(crate) error_patience: u64,
+    /// Of a disk that can be written: fail what waits after its server has been away for so long. 0: never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) outage_limit: u64,
 }
 
 #[derive(Args)]

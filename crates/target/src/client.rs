@@ -77,6 +77,7 @@ impl Client {
                     export: String::new(),
                     root: None,
                     size_bytes: None,
+                    disk: None,
                 },
                 links: HashMap::new(),
                 readers: HashMap::new(),
@@ -100,6 +101,7 @@ impl Client {
                 export: answer.export_name(),
                 root: answer.root.clone(),
                 size_bytes: answer.size_bytes.or(*self.size_bytes.borrow()),
+                disk: None,
             };
             let mut ranked = Vec::new();
             let mut servers = Vec::new();
@@ -440,7 +442,7 @@ impl State {
     }
 }
 
-fn describe(loss: Loss) -> &'static str {
+pub(crate) fn describe(loss: Loss) -> &'static str {
     match loss {
         Loss::Unreachable => "cannot be reached",
         Loss::Closed => "the connection was closed",
@@ -451,7 +453,7 @@ fn describe(loss: Loss) -> &'static str {
     }
 }
 
-fn why(refusal: Refusal) -> &'static str {
+pub(crate) fn why(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::WrongRoot => "it serves other bytes; never asked again with this list",
         Refusal::NotAdmitted => "it does not admit this device",

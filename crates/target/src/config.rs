@@ -68,6 +68,9 @@ pub(crate) struct LoginAnswer {
     #[serde(default)]
     pub(crate) expires_at: Option<u64>,
     pub(crate) servers: Vec<ServerEntry>,
+    /// Writes go to the server, which is the only one that has this disk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) writable: bool,
     /// What only others read, such as the write cache.
     #[serde(flatten)]
     pub(crate) rest: serde_json::Map<String, serde_json::Value>,

@@ -12,7 +12,7 @@ use nbd_proto::client::{
     AssembleError, Event, Handshake, HandshakeError, Outstanding, ReadAssembly, ReplyDecoder,
     ReplyForm, Wanted,
 };
-use nbd_proto::{Command, CommandFlags, ErrorCode, Request};
+use nbd_proto::{Command, CommandFlags, ErrorCode, Request, TransmissionFlags};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -28,6 +28,8 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_millis(1500);
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(8);
 const DRAINING: u32 = 1;
 const MOVE: u32 = 2;
+/// The metadata context whose name tells one writable disk from another.
+const DISK_PREFIX: &str = "corral:disk/";
 
 /// What to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +38,13 @@ pub(crate) struct Wish {
     pub(crate) root: Option<String>,
     /// What the other servers said, or the farm.
     pub(crate) size_bytes: Option<u64>,
+    /// Of a disk that can be written.
+    pub(crate) disk: Option<DiskWish>,
 }
+
+/// Which disk, once it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DiskWish(pub(crate) Option<String>);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +57,10 @@ pub(crate) enum ConnectError {
     WrongRoot { root: String },
     #[error("it serves {found} bytes instead of {expected}")]
     WrongSize { found: u64, expected: u64 },
+    #[error("its disk is another one than this device has been writing to")]
+    OtherDisk,
+    #[error("it does not let this device write")]
+    ReadOnly,
     #[error("it has no numeric address")]
     NoAddress,
 }
@@ -57,7 +69,9 @@ impl ConnectError {
     /// `None`: not refused, just not reached.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::WrongRoot { .. } | Self::WrongSize { .. } => Some(Refusal::WrongRoot),
+            Self::WrongRoot { .. } | Self::WrongSize { .. } | Self::OtherDisk | Self::ReadOnly => {
+                Some(Refusal::WrongRoot)
+            }
             Self::Handshake(HandshakeError::Refused { refusal, .. }) => Some(match refusal {
                 nbd_proto::Refusal::Shutdown => Refusal::Draining,
                 _ => Refusal::NotAdmitted,
@@ -71,10 +85,12 @@ impl ConnectError {
 pub(crate) struct Connection {
     stream: TcpStream,
     pub(crate) size_bytes: u64,
+    /// The name of the disk, if it can be written and has one.
+    pub(crate) disk: Option<String>,
     form: ReplyForm,
     /// Number of the metadata context whose extents are session flags.
     session_context: Option<u32>,
-    outgoing: RefCell<Vec<u8>>,
+    outgoing: RefCell<BytesMut>,
     wake: Notify,
     asked: RefCell<HashMap<u64, Asked>>,
     received: RefCell<BytesMut>,
@@ -85,6 +101,8 @@ enum Asked {
         outstanding: Outstanding,
         pieces: ReadAssembly,
     },
+    /// A change or a flush: nothing comes but how it went.
+    Change { failed: Option<ErrorCode> },
     SessionFlags {
         flags: Option<u32>,
         failed: Option<ErrorCode>,
@@ -141,6 +159,13 @@ impl Connection {
         );
     }
 
+    /// Puts a change or a flush in the queue, with the bytes of a write.
+    pub(crate) fn ask_change(&self, request: Request, payload: &[u8]) {
+        let cookie = Cookie(request.cookie.0);
+        self.ask(cookie, Asked::Change { failed: None }, request);
+        self.outgoing.borrow_mut().extend_from_slice(payload);
+    }
+
     /// Puts a heartbeat in the queue.
     pub(crate) fn ask_heartbeat(&self, cookie: Cookie) {
         let length = u32::try_from(self.size_bytes)
@@ -181,7 +206,7 @@ impl Connection {
                 self.wake.notify_one();
                 return;
             };
-            outgoing.drain(..sent);
+            outgoing.advance(sent);
         }
     }
 
@@ -310,7 +335,11 @@ impl Connection {
             },
             Event::Failed { cookie, code, .. } => match all.get_mut(&cookie.0) {
                 Some(Asked::Read { pieces, .. }) => pieces.failed(code),
-                Some(Asked::SessionFlags { failed, .. } | Asked::HeartbeatRead { failed, .. }) => {
+                Some(
+                    Asked::Change { failed }
+                    | Asked::SessionFlags { failed, .. }
+                    | Asked::HeartbeatRead { failed, .. },
+                ) => {
                     failed.get_or_insert(code);
                 }
                 None => return unasked,
@@ -332,7 +361,7 @@ impl Asked {
             Self::Read { outstanding, .. } | Self::HeartbeatRead { outstanding, .. } => {
                 *outstanding
             }
-            Self::SessionFlags { .. } => Outstanding {
+            Self::Change { .. } | Self::SessionFlags { .. } => Outstanding {
                 offset: 0,
                 data_bytes: 0,
             },
@@ -346,7 +375,9 @@ impl Asked {
                 Err(AssembleError::Failed(code)) => (failed(code), Vec::new()),
                 Err(_) => return Err(Loss::Protocol),
             },
-            Self::SessionFlags {
+            Self::Change { failed: None } => (Answer::Data, Vec::new()),
+            Self::Change { failed: Some(code) }
+            | Self::SessionFlags {
                 failed: Some(code), ..
             }
             | Self::HeartbeatRead {
@@ -405,9 +436,10 @@ async fn open_one(address: SocketAddr, wish: &Wish) -> Result<Connection, Connec
     socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))?;
 
     let contexts: Vec<_> = wish.root.iter().map(|root| root_context(root)).collect();
+    let disk = wish.disk.iter().map(|_| DISK_PREFIX.to_owned());
     let wanted = Wanted {
         export: wish.export.clone(),
-        contexts: contexts.clone(),
+        contexts: contexts.iter().cloned().chain(disk).collect(),
         structured_replies: true,
     };
     let mut handshake = Handshake::new(wanted)?;
@@ -450,8 +482,22 @@ async fn open_one(address: SocketAddr, wish: &Wish) -> Result<Connection, Connec
             expected,
         });
     }
+    let disk = negotiated
+        .contexts
+        .iter()
+        .find(|context| context.name.starts_with(DISK_PREFIX))
+        .map(|context| context.name.clone());
+    if let Some(DiskWish(known)) = &wish.disk {
+        if negotiated.flags.contains(TransmissionFlags::READ_ONLY) {
+            return Err(ConnectError::ReadOnly);
+        }
+        if known.is_some() && *known != disk {
+            return Err(ConnectError::OtherDisk);
+        }
+    }
     Ok(Connection {
         stream,
+        disk,
         size_bytes: negotiated.size_bytes,
         form: if negotiated.structured_replies {
             ReplyForm::Structured

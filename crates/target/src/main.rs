@@ -14,9 +14,11 @@ mod login;
 mod renewal;
 mod session;
 mod status;
+mod upstream;
 mod verify;
 mod verify_socket;
 mod worker;
+mod writer;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -25,11 +27,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Parser;
-use failover::Settings;
 
 use crate::attach::Attachment;
 use crate::cli::{Cli, Command, Common};
 use crate::config::Source;
+use crate::upstream::Settings;
 use crate::verify::{Subject, Until};
 
 fn main() -> ExitCode {
@@ -51,10 +53,10 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             let socket = listen(&serve.unix)?;
             let settings = settings(&serve.common);
             worker::run(async {
-                let (client, answer) =
+                let (upstream, answer) =
                     worker::begin(&source, settings, Rc::new(worker::NoMemory)).await;
-                worker::answer_status(control, &client)?;
-                worker::serve(socket, client, &answer.export).await
+                worker::answer_status(control, &upstream)?;
+                worker::serve(socket, upstream, &answer.export).await
             })??;
         }
         Command::Attach(attach) => {
@@ -105,10 +107,13 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn settings(common: &Common) -> Settings {
-    let mut settings = Settings::default();
-    settings.error_patience =
-        (common.error_patience > 0).then(|| Duration::from_secs(common.error_patience));
-    settings
+    let limit = |seconds: u64| (seconds > 0).then(|| Duration::from_secs(seconds));
+    let mut reading = failover::Settings::default();
+    reading.error_patience = limit(common.error_patience);
+    let mut writing = failover::writable::Settings::default();
+    writing.error_patience = limit(common.error_patience);
+    writing.outage_limit = limit(common.outage_limit);
+    Settings { reading, writing }
 }
 
 fn listen(path: impl Into<PathBuf>) -> Result<std::os::unix::net::UnixListener, String> {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::client::Client;
 use crate::clock;
 use crate::config::{Login, LoginAnswer};
 use crate::journal::note;
 use crate::login::log_in;
+use crate::upstream::Upstream;
 use crate::worker::Memory;
 
 pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// Logs in again when the ticket's time comes, and when no server is left or none admits this device.
 pub(crate) async fn keep_logged_in(
-    client: Rc<Client>,
+    upstream: Upstream,
     login: Login,
     mut answer: LoginAnswer,
     memory: Rc<dyn Memory>,
@@ -36,8 +36,8 @@ pub(crate) async fn keep_logged_in(
         let mut is_move = false;
         tokio::select! {
             () = sleep(until_renewal(answer.expires_at, clock::unix_seconds(), fraction()).max(least)) => {}
-            () = client.login_wanted() => sleep(spread(LOGIN_AFTER_LOSS)).await,
-            () = client.move_wanted() => {
+            () = upstream.login_wanted() => sleep(spread(LOGIN_AFTER_LOSS)).await,
+            () = upstream.move_wanted() => {
                 sleep(spread(LOGIN_BEFORE_MOVE)).await;
                 is_move = true;
             }
@@ -53,7 +53,10 @@ pub(crate) async fn keep_logged_in(
                     "the farm answered for {}, which is used from the next start on; the old ticket is kept",
                     new.export
                 );
-                answer.servers = new.servers;
+                // What was written to a disk is on its own server only.
+                if !answer.writable {
+                    answer.servers = new.servers;
+                }
                 LONGEST_RETRY
             }
             Renewal::Unknown => {
@@ -65,9 +68,9 @@ pub(crate) async fn keep_logged_in(
             }
         };
         memory.keep(&answer);
-        client.follow(&answer);
+        upstream.follow(&answer);
         if is_move {
-            client.move_to_first();
+            upstream.move_to_first();
         }
     }
 }
@@ -85,13 +88,20 @@ async fn renew(login: &Login, answer: &LoginAnswer) -> Renewal {
     let mut delay = FIRST_RETRY;
     loop {
         match log_in(login, answer.root.as_deref()).await {
-            Ok(new) if new.root == answer.root => return Renewal::Renewed(new),
+            Ok(new) if is_same_disk(&new, answer) => return Renewal::Renewed(new),
             Ok(new) => return Renewal::OtherRoot(new),
             Err(error) if error.is_running_version_unknown() => return Renewal::Unknown,
             Err(_) => sleep(spread(delay)).await,
         }
         delay = (delay * 2).min(LONGEST_RETRY);
     }
+}
+
+/// Whether the answer is for what runs. A disk that is written is never exchanged for another, be it over the same version.
+fn is_same_disk(new: &LoginAnswer, running: &LoginAnswer) -> bool {
+    new.root == running.root
+        && new.writable == running.writable
+        && (!running.writable || new.export == running.export)
 }
 
 /// Between a half and three quarters of what is left, so that devices that started at once do not renew at once,

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use nbd_proto::server::{
-    DATA_HEADER_BYTES, Event, ExportFacts, Handshake, Negotiated, Received, RequestDecoder,
-    SIMPLE_REPLY_BYTES, data_header, error_chunk, simple_reply,
+    DATA_HEADER_BYTES, Event, ExportFacts, Handshake, Negotiated, Possible, Received,
+    RequestDecoder, SIMPLE_REPLY_BYTES, data_header, error_chunk, simple_reply,
 };
 use nbd_proto::{
     BlockSizes, Command, Cookie, ErrorCode, MAX_PAYLOAD_BYTES, Refusal, Request, TransmissionFlags,
@@ -18,7 +18,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::client::Client;
+use crate::upstream::Upstream;
 
 /// Read data that one session may have under way, answers waiting to be written included.
 const SESSION_KIB: u32 = 64 * 1024;
@@ -27,10 +27,21 @@ const SESSION_REQUESTS: u32 = 256;
 /// What a request counts for at least, so that both limits are one: 256 of these are all of [`SESSION_KIB`].
 const LEAST_KIB: u32 = SESSION_KIB / SESSION_REQUESTS;
 
+const READING: TransmissionFlags = TransmissionFlags::READ_ONLY
+    .union(TransmissionFlags::CAN_MULTI_CONN)
+    .union(TransmissionFlags::SEND_FLUSH);
+/// All sessions are one client of the server, so that what one of them flushed is safe for each of them: several connections are one.
+const WRITING: TransmissionFlags = TransmissionFlags::SEND_FLUSH
+    .union(TransmissionFlags::SEND_FUA)
+    .union(TransmissionFlags::SEND_TRIM)
+    .union(TransmissionFlags::SEND_WRITE_ZEROES)
+    .union(TransmissionFlags::SEND_FAST_ZERO)
+    .union(TransmissionFlags::CAN_MULTI_CONN);
+
 /// What is said about the disk.
 #[derive(Clone)]
 pub(crate) struct Disk {
-    pub(crate) client: Rc<Client>,
+    pub(crate) upstream: Upstream,
     pub(crate) export: Rc<str>,
     pub(crate) size_bytes: u64,
 }
@@ -98,9 +109,11 @@ fn facts(disk: &Disk) -> ExportFacts<'_> {
         name: &disk.export,
         description: "",
         size_bytes: disk.size_bytes,
-        flags: TransmissionFlags::READ_ONLY
-            | TransmissionFlags::CAN_MULTI_CONN
-            | TransmissionFlags::SEND_FLUSH,
+        flags: if disk.upstream.is_writable() {
+            WRITING
+        } else {
+            READING
+        },
         block_sizes: BlockSizes {
             minimum: 1,
             preferred: 64 * 1024,
@@ -121,7 +134,11 @@ pub(crate) async fn transmit(
     let mut tasks = JoinSet::new();
     tasks.spawn_local(write_replies(writer, queue));
     let budget = Arc::new(Semaphore::new(SESSION_KIB as usize));
-    let mut decoder = RequestDecoder::new();
+    let mut decoder = if disk.upstream.is_writable() {
+        RequestDecoder::keeping_payloads()
+    } else {
+        RequestDecoder::new()
+    };
     loop {
         let mut input: &[u8] = &received;
         let request = decoder.next_request(&mut input);
@@ -129,12 +146,17 @@ pub(crate) async fn transmit(
         received.advance(taken);
         match request.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))? {
             Some(received) if received.request.command == Command::Disconnect => break,
-            Some(Received { request, .. }) => {
-                let cost = request.length.div_ceil(1024).clamp(LEAST_KIB, SESSION_KIB);
+            Some(Received { request, payload }) => {
+                let held = if matches!(request.command, Command::Read | Command::Write) {
+                    request.length
+                } else {
+                    0
+                };
+                let cost = held.div_ceil(1024).clamp(LEAST_KIB, SESSION_KIB);
                 let Ok(permit) = Arc::clone(&budget).acquire_many_owned(cost).await else {
                     break;
                 };
-                let answer = answer(request, disk.clone(), negotiated.clone());
+                let answer = answer(request, payload.into(), disk.clone(), negotiated.clone());
                 let replies = replies.clone();
                 tasks.spawn_local(async move {
                     let _ = replies.send(answer.await.holding(permit));
@@ -191,9 +213,14 @@ impl Reply {
     }
 }
 
-async fn answer(request: Request, disk: Disk, negotiated: Negotiated) -> Reply {
+async fn answer(request: Request, payload: Bytes, disk: Disk, negotiated: Negotiated) -> Reply {
     let is_structured = negotiated.structured_replies;
-    if let Err(objection) = request.check_read_only(disk.size_bytes, &negotiated) {
+    let possible = if disk.upstream.is_writable() {
+        Possible::Writing
+    } else {
+        Possible::Reading
+    };
+    if let Err(objection) = request.check(possible, disk.size_bytes, &negotiated) {
         return failure(
             request.cookie,
             is_structured,
@@ -201,14 +228,12 @@ async fn answer(request: Request, disk: Disk, negotiated: Negotiated) -> Reply {
             objection.message,
         );
     }
-    if request.command != Command::Read {
-        return Reply {
+    match disk.upstream.ask(request, payload).await {
+        Ok(_) if request.command != Command::Read => Reply {
             header: simple_reply(request.cookie, None).to_vec(),
             payload: Vec::new(),
             permit: None,
-        };
-    }
-    match disk.client.read(request.offset, request.length).await {
+        },
         Ok(payload) if is_structured => {
             let header: [u8; DATA_HEADER_BYTES] =
                 data_header(request.cookie, request.offset, request.length, true);
@@ -230,7 +255,7 @@ async fn answer(request: Request, disk: Disk, negotiated: Negotiated) -> Reply {
             request.cookie,
             is_structured,
             code,
-            "every server fails this read",
+            "every server that has the disk fails this request",
         ),
     }
 }

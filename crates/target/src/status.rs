@@ -3,13 +3,14 @@
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
-use std::rc::Rc;
 
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 
 use crate::client::Client;
+use crate::upstream::Upstream;
+use crate::writer::Writer;
 
 #[derive(Serialize)]
 struct Status {
@@ -42,8 +43,63 @@ struct ServerStatus {
     failures: u32,
 }
 
+#[derive(Serialize)]
+struct WritableStatus {
+    format: u32,
+    server: String,
+    state: &'static str,
+    away_ms: Option<u128>,
+    unanswered: usize,
+    journal_changes: usize,
+    journal_bytes: u64,
+    reads: u64,
+    changes: u64,
+    flushes: u64,
+    own_flushes: u64,
+    finished: u64,
+    failed: u64,
+    resent: u64,
+    replayed: u64,
+    connections: u64,
+    losses: u64,
+    longest_wait_ms: u128,
+}
+
 /// The status at this instant, in one line.
-pub(crate) fn to_json(client: &Client) -> String {
+pub(crate) fn to_json(upstream: &Upstream) -> String {
+    match upstream {
+        Upstream::Version(client) => of_version(client),
+        Upstream::Disk(writer) => of_disk(writer),
+    }
+}
+
+fn of_disk(writer: &Writer) -> String {
+    let (view, server) = writer.view();
+    let counters = view.counters;
+    let status = WritableStatus {
+        format: 1,
+        server,
+        state: view.state,
+        away_ms: writer.away_for().map(|time| time.as_millis()),
+        unanswered: view.unanswered,
+        journal_changes: view.journal_changes,
+        journal_bytes: view.journal_bytes,
+        reads: counters.reads,
+        changes: counters.changes,
+        flushes: counters.flushes,
+        own_flushes: counters.own_flushes,
+        finished: counters.finished,
+        failed: counters.failed,
+        resent: counters.resent,
+        replayed: counters.replayed,
+        connections: counters.connections,
+        losses: counters.losses,
+        longest_wait_ms: counters.longest_wait.as_millis(),
+    };
+    serde_json::to_string(&status).unwrap_or_default()
+}
+
+fn of_version(client: &Client) -> String {
     let (view, names) = client.view();
     let counters = view.counters;
     let servers = view
@@ -81,9 +137,9 @@ pub(crate) fn to_json(client: &Client) -> String {
 }
 
 /// Answers everybody who connects with the status, and hangs up.
-pub(crate) async fn answer(listener: UnixListener, client: Rc<Client>) {
+pub(crate) async fn answer(listener: UnixListener, upstream: Upstream) {
     while let Ok((mut stream, _)) = listener.accept().await {
-        let line = to_json(&client);
+        let line = to_json(&upstream);
         tokio::task::spawn_local(async move {
             let _ = stream.write_all(line.as_bytes()).await;
             let _ = stream.write_all(b"\n").await;

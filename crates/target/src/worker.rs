@@ -4,18 +4,17 @@ use std::io;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
 
-use failover::Settings;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
-use crate::client::Client;
 use crate::config::{Login, LoginAnswer, Source};
 use crate::journal::note;
 use crate::login::log_in;
 use crate::renewal::{self, FIRST_RETRY, LONGEST_RETRY};
 use crate::session::{self, Disk};
 use crate::status;
+use crate::upstream::{Settings, Upstream};
 
 /// Where the last login answer is kept, so that it outlives a worker.
 pub(crate) trait Memory {
@@ -50,9 +49,9 @@ pub(crate) async fn begin(
     source: &Source,
     settings: Settings,
     memory: Rc<dyn Memory>,
-) -> (Rc<Client>, LoginAnswer) {
+) -> (Upstream, LoginAnswer) {
     match source {
-        Source::Given(answer) => (Client::start(answer, settings), (**answer).clone()),
+        Source::Given(answer) => (Upstream::start(answer, settings), (**answer).clone()),
         Source::Login(login) => {
             // A worker that follows another one has an answer already, and the API may be away.
             let answer = match memory.recall() {
@@ -60,14 +59,14 @@ pub(crate) async fn begin(
                 None => first_login(login).await,
             };
             memory.keep(&answer);
-            let client = Client::start(&answer, settings);
+            let upstream = Upstream::start(&answer, settings);
             tokio::task::spawn_local(renewal::keep_logged_in(
-                Rc::clone(&client),
+                upstream.clone(),
                 login.clone(),
                 answer.clone(),
                 memory,
             ));
-            (client, answer)
+            (upstream, answer)
         }
     }
 }
@@ -86,13 +85,13 @@ async fn first_login(login: &Login) -> LoginAnswer {
 /// Serves everybody who connects to the unix socket.
 pub(crate) async fn serve(
     listener: StdUnixListener,
-    client: Rc<Client>,
+    upstream: Upstream,
     export: &str,
 ) -> io::Result<()> {
     let disk = Disk {
-        size_bytes: client.size_bytes().await,
+        size_bytes: upstream.size_bytes().await,
         export: export.into(),
-        client,
+        upstream,
     };
     let listener = UnixListener::from_std(listener)?;
     loop {
@@ -109,12 +108,12 @@ pub(crate) async fn serve(
 /// Answers on the control socket, if there is one.
 pub(crate) fn answer_status(
     control: Option<StdUnixListener>,
-    client: &Rc<Client>,
+    upstream: &Upstream,
 ) -> io::Result<()> {
     if let Some(control) = control {
         tokio::task::spawn_local(status::answer(
             UnixListener::from_std(control)?,
-            Rc::clone(client),
+            upstream.clone(),
         ));
     }
     Ok(())

@@ -9,14 +9,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use rustix::time::Timespec;
 
-use crate::attach::relay::Relay;
+use crate::attach::relay::{HELLO_BYTES, Hello, Relay};
 use crate::clock;
 use crate::journal::note;
 
 /// A worker that lived shorter than this is followed by the next one only after [`RESTART_DELAY`].
 const SHORT_LIFE: Duration = Duration::from_secs(1);
 const RESTART_DELAY: Duration = Duration::from_millis(500);
-/// Request bytes that may wait for the worker: some thousand requests, far more than the kernel's queue.
+/// Request bytes that may wait for the worker: some thousand requests without payload, far more than the kernel's queue.
 const REQUEST_BUFFER_BYTES: usize = 128 * 1024;
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -28,11 +28,11 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Blocks until the worker knows the disk's size; an error when it died first.
-    pub(crate) fn size_bytes(&mut self) -> io::Result<u64> {
-        let mut size = [0; 8];
-        self.socket.read_exact(&mut size)?;
-        Ok(u64::from_be_bytes(size))
+    /// Blocks until the worker knows the disk; an error when it died first.
+    pub(crate) fn hello(&mut self) -> io::Result<Hello> {
+        let mut hello = [0; HELLO_BYTES];
+        self.socket.read_exact(&mut hello)?;
+        Ok(Hello::from_bytes(hello))
     }
 
     /// Makes sure that it is gone, and takes its exit status from the kernel.
@@ -44,18 +44,18 @@ impl Worker {
 
 /// Copies between the kernel and its workers until the kernel leaves.
 ///
-/// `first` has said its size already. `start` makes the next one, and in the new process lets go of the kernel's socket.
+/// `first` has said its hello already. `start` makes the next one, and in the new process lets go of the kernel's socket.
 pub(crate) fn keep(
     kernel: UnixStream,
-    size_bytes: u64,
+    hello: Hello,
     first: Worker,
     start: impl Fn(&mut Option<UnixStream>) -> io::Result<Worker>,
 ) -> io::Result<()> {
     kernel.set_nonblocking(true)?;
     let mut kernel = Some(kernel);
-    let mut relay = Relay::new(size_bytes);
+    let mut relay = Relay::new(hello);
     relay
-        .take_answers(&size_bytes.to_be_bytes())
+        .take_answers(&hello.to_bytes())
         .map_err(io::Error::other)?;
     let mut worker = Some(first);
     let mut buffer = vec![0; CHUNK_BYTES];

@@ -32,7 +32,9 @@ const NBD_SOCK_ITEM: u16 = 1;
 const NBD_SOCK_FD: u16 = 1;
 
 /// `HAS_FLAGS` and `READ_ONLY`. No FLUSH: nothing is ever written.
-const SERVER_FLAGS: u64 = 0b11;
+const READING_FLAGS: u64 = 0b11;
+/// `HAS_FLAGS`, FLUSH, FUA, TRIM and `WRITE_ZEROES`; a kernel does not look at what it does not know.
+const WRITING_FLAGS: u64 = 0b110_1101;
 /// 0: the driver never gives a request up. How long to wait is decided behind the socket, by those who know why.
 const REQUEST_TIMEOUT_SECONDS: u64 = 0;
 /// Should the keeper die, requests wait this long for another one to take over.
@@ -64,6 +66,7 @@ pub(crate) enum NetlinkError {
 pub(crate) struct Geometry {
     pub(crate) size_bytes: u64,
     pub(crate) block_bytes: u32,
+    pub(crate) is_writable: bool,
 }
 
 /// A socket to the driver.
@@ -112,7 +115,12 @@ impl Driver {
             NBD_ATTR_BLOCK_SIZE_BYTES,
             &u64::from(geometry.block_bytes).to_ne_bytes(),
         );
-        message.attribute(NBD_ATTR_SERVER_FLAGS, &SERVER_FLAGS.to_ne_bytes());
+        let flags = if geometry.is_writable {
+            WRITING_FLAGS
+        } else {
+            READING_FLAGS
+        };
+        message.attribute(NBD_ATTR_SERVER_FLAGS, &flags.to_ne_bytes());
         self.give(message, socket, "attach", index)
     }
 

@@ -4,7 +4,9 @@
 //! kernel's socket is a stream in which neither side may repeat or lose a byte, so the one process that must not die
 //! copies it, and keeps for each request the header and the number of answer bytes the kernel already has. A new
 //! worker is given every unanswered request again; of an answer that was begun, the bytes the kernel has are skipped.
-//! That is sound because the disk never changes: the bytes come out the same.
+//! That is sound because a version never changes: the bytes come out the same. Of a disk that is written, a read that was begun may
+//! come out half as it was and half as it is now only where the kernel wrote to the range while it read it, and then anything is
+//! right. A change that is asked for twice is as good as one.
 //!
 //! No I/O here: bytes in, bytes out.
 
@@ -17,30 +19,65 @@ use nbd_proto::server::SIMPLE_REPLY_BYTES;
 const REQUEST_MAGIC: [u8; 4] = 0x2560_9513_u32.to_be_bytes();
 const REPLY_MAGIC: [u8; 4] = 0x6744_6698_u32.to_be_bytes();
 const READ: u16 = 0;
+const WRITE: u16 = 1;
 const DISCONNECT: u16 = 2;
+/// Bytes of a [`Hello`].
+pub(crate) const HELLO_BYTES: usize = 9;
 /// Bytes for the kernel that are held before no more are taken from the worker.
 pub(crate) const REPLY_BUFFER_BYTES: usize = 512 * 1024;
+
+/// What a worker says first: the disk that it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    pub(crate) size_bytes: u64,
+    pub(crate) is_writable: bool,
+}
+
+impl Hello {
+    pub(crate) fn to_bytes(self) -> [u8; HELLO_BYTES] {
+        let mut bytes = [u8::from(self.is_writable); HELLO_BYTES];
+        if let Some(size) = bytes.first_chunk_mut::<8>() {
+            *size = self.size_bytes.to_be_bytes();
+        }
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; HELLO_BYTES]) -> Self {
+        let [size @ .., writable] = bytes;
+        Self {
+            size_bytes: u64::from_be_bytes(size),
+            is_writable: writable != 0,
+        }
+    }
+}
 
 /// Why the relay cannot go on with one of its sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RelayError {
     #[error("the kernel's requests are out of step")]
     Kernel,
-    #[error("the worker serves a disk of another size")]
-    Size,
+    #[error("the worker serves another disk")]
+    OtherDisk,
     #[error("the worker's answers are out of step, or to requests that nobody sent")]
     Worker,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Request {
     header: [u8; REQUEST_BYTES],
+    /// Of a write, as far as it has come.
+    payload: Vec<u8>,
     order: u64,
     /// Answer bytes, header included, that the kernel has or will get.
     forwarded: usize,
 }
 
 impl Request {
+    /// Whether all of it has come from the kernel.
+    fn is_whole(&self) -> bool {
+        self.payload.len() == payload_bytes(&self.header)
+    }
+
     /// Bytes of a good answer.
     fn answer_bytes(&self) -> usize {
         let data = if command(&self.header) == READ {
@@ -55,8 +92,8 @@ impl Request {
 /// Where in the worker's stream we are.
 #[derive(Clone, Copy, Debug)]
 enum Reading {
-    /// A worker first says how large the disk is.
-    Size,
+    /// A worker first says which disk it has.
+    Hello,
     Header,
     /// In the data of this request's answer; `position` counts from the start of the answer.
     Data {
@@ -68,10 +105,12 @@ enum Reading {
 /// The state between the kernel and one worker after another.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    size_bytes: u64,
+    hello: Hello,
     requests: BTreeMap<u64, Request>,
     next_order: u64,
     kernel_part: Vec<u8>,
+    /// The write whose payload comes next from the kernel.
+    incoming: Option<u64>,
     worker_part: Vec<u8>,
     reading: Reading,
     /// The answer that a worker died in the middle of. Nothing else may be sent to the kernel before its end, so the
@@ -85,15 +124,16 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Before the first byte, with a worker that has not said the size yet.
-    pub(crate) fn new(size_bytes: u64) -> Self {
+    /// Before the first byte, with a worker that has said nothing yet.
+    pub(crate) fn new(hello: Hello) -> Self {
         Self {
-            size_bytes,
+            hello,
             requests: BTreeMap::new(),
             next_order: 0,
             kernel_part: Vec::new(),
+            incoming: None,
             worker_part: Vec::new(),
-            reading: Reading::Size,
+            reading: Reading::Hello,
             broken_off: None,
             is_disconnected: false,
             to_kernel: VecDeque::new(),
@@ -118,7 +158,16 @@ impl Relay {
 
     /// Bytes from the kernel.
     pub(crate) fn take_requests(&mut self, mut input: &[u8]) -> Result<(), RelayError> {
-        while let Some(header) = fill::<REQUEST_BYTES>(&mut self.kernel_part, &mut input) {
+        loop {
+            if let Some(cookie) = self.incoming {
+                if !self.take_payload(cookie, &mut input) {
+                    return Ok(());
+                }
+                continue;
+            }
+            let Some(header) = fill::<REQUEST_BYTES>(&mut self.kernel_part, &mut input) else {
+                return Ok(());
+            };
             if !header.starts_with(&REQUEST_MAGIC) {
                 return Err(RelayError::Kernel);
             }
@@ -128,30 +177,54 @@ impl Relay {
             }
             let request = Request {
                 header,
+                payload: Vec::new(),
                 order: self.next_order,
                 forwarded: 0,
             };
             self.next_order += 1;
+            let is_whole = request.is_whole();
             if self.requests.insert(cookie(&header), request).is_some() {
                 return Err(RelayError::Kernel);
             }
-            if self.broken_off.is_none() {
+            if !is_whole {
+                self.incoming = Some(cookie(&header));
+            } else if self.broken_off.is_none() {
                 self.to_worker.extend(header);
             }
         }
-        Ok(())
+    }
+
+    /// Takes more of a write's payload, and says whether that was the last of it.
+    fn take_payload(&mut self, cookie: u64, input: &mut &[u8]) -> bool {
+        let Some(request) = self.requests.get_mut(&cookie) else {
+            self.incoming = None;
+            return true;
+        };
+        let missing = payload_bytes(&request.header) - request.payload.len();
+        let (piece, rest) = input.split_at(missing.min(input.len()));
+        request.payload.extend_from_slice(piece);
+        *input = rest;
+        if !request.is_whole() {
+            return false;
+        }
+        self.incoming = None;
+        if self.broken_off.is_none() {
+            self.to_worker.extend(request.header);
+            self.to_worker.extend(&request.payload);
+        }
+        true
     }
 
     /// Bytes from the worker.
     pub(crate) fn take_answers(&mut self, mut input: &[u8]) -> Result<(), RelayError> {
         loop {
             match self.reading {
-                Reading::Size => {
-                    let Some(size) = fill::<8>(&mut self.worker_part, &mut input) else {
+                Reading::Hello => {
+                    let Some(hello) = fill::<HELLO_BYTES>(&mut self.worker_part, &mut input) else {
                         return Ok(());
                     };
-                    if u64::from_be_bytes(size) != self.size_bytes {
-                        return Err(RelayError::Size);
+                    if Hello::from_bytes(hello) != self.hello {
+                        return Err(RelayError::OtherDisk);
                     }
                     self.reading = Reading::Header;
                 }
@@ -181,7 +254,7 @@ impl Relay {
         if let Reading::Data { cookie, .. } = self.reading {
             self.broken_off = Some(cookie);
         }
-        self.reading = Reading::Size;
+        self.reading = Reading::Hello;
         match self
             .broken_off
             .and_then(|cookie| self.requests.get(&cookie))
@@ -192,10 +265,13 @@ impl Relay {
     }
 
     fn ask_for_all(&mut self) {
-        let mut requests: Vec<_> = self.requests.values().collect();
+        let whole = self.requests.values().filter(|request| request.is_whole());
+        let mut requests: Vec<_> = whole.collect();
         requests.sort_by_key(|request| request.order);
-        self.to_worker
-            .extend(requests.into_iter().flat_map(|request| request.header));
+        for request in requests {
+            self.to_worker.extend(request.header);
+            self.to_worker.extend(&request.payload);
+        }
     }
 
     fn begin_answer(&mut self, header: &[u8; SIMPLE_REPLY_BYTES]) -> Result<(), RelayError> {
@@ -271,6 +347,15 @@ fn fill<const N: usize>(part: &mut Vec<u8>, input: &mut &[u8]) -> Option<[u8; N]
     Some(whole)
 }
 
+/// Bytes that follow a request's header.
+fn payload_bytes(header: &[u8; REQUEST_BYTES]) -> usize {
+    if command(header) == WRITE {
+        number(header, 24) as usize
+    } else {
+        0
+    }
+}
+
 fn command(header: &[u8; REQUEST_BYTES]) -> u16 {
     match header {
         [_, _, _, _, _, _, high, low, ..] => u16::from_be_bytes([*high, *low]),
@@ -299,7 +384,10 @@ mod tests {
 
     use super::*;
 
-    const SIZE: u64 = 1 << 20;
+    const HELLO: Hello = Hello {
+        size_bytes: 1 << 20,
+        is_writable: true,
+    };
 
     fn disk(offset: u64, length: u32) -> Vec<u8> {
         (offset..offset + u64::from(length))
@@ -320,8 +408,8 @@ mod tests {
     }
 
     fn started() -> Relay {
-        let mut relay = Relay::new(SIZE);
-        relay.take_answers(&SIZE.to_be_bytes()).unwrap();
+        let mut relay = Relay::new(HELLO);
+        relay.take_answers(&HELLO.to_bytes()).unwrap();
         relay
     }
 
@@ -362,7 +450,7 @@ mod tests {
             relay.take_answers(&answers[..cut]).unwrap();
             relay.worker_lost();
             let mut seen = drain(&mut relay.to_kernel);
-            relay.take_answers(&SIZE.to_be_bytes()).unwrap();
+            relay.take_answers(&HELLO.to_bytes()).unwrap();
             // The next worker answers what it is asked, last asked first.
             while relay.unanswered() > 0 {
                 let asked = drain(&mut relay.to_worker);
@@ -404,7 +492,7 @@ mod tests {
         relay.take_answers(&answer(5, 0, 100)[..50]).unwrap();
         relay.worker_lost();
         drain(&mut relay.to_worker);
-        relay.take_answers(&SIZE.to_be_bytes()).unwrap();
+        relay.take_answers(&HELLO.to_bytes()).unwrap();
         relay
             .take_answers(&simple_reply(Cookie(5), Some(ErrorCode::InputOutput)))
             .unwrap();
@@ -436,9 +524,54 @@ mod tests {
             Err(RelayError::Worker)
         );
         assert_eq!(
-            Relay::new(SIZE).take_answers(&4096_u64.to_be_bytes()),
-            Err(RelayError::Size)
+            Relay::new(HELLO).take_answers(
+                &Hello {
+                    is_writable: false,
+                    ..HELLO
+                }
+                .to_bytes()
+            ),
+            Err(RelayError::OtherDisk)
         );
+    }
+
+    fn write(cookie: u64, payload: &[u8]) -> Vec<u8> {
+        let request = Request {
+            cookie: Cookie(cookie),
+            command: nbd_proto::Command::Write,
+            flags: nbd_proto::CommandFlags::FUA,
+            offset: 4096,
+            length: u32::try_from(payload.len()).unwrap(),
+        };
+        [request.encode().as_slice(), payload].concat()
+    }
+
+    #[test]
+    fn a_write_goes_to_the_next_worker_with_its_payload_wherever_the_first_one_dies() {
+        let requests = [
+            write(1, &[7; 700]),
+            Request::read(Cookie(2), 0, 16).encode().to_vec(),
+            write(3, &[9; 300]),
+        ]
+        .concat();
+        for cut in 0..=requests.len() {
+            let mut relay = started();
+            relay.take_requests(&requests[..cut]).unwrap();
+            relay.worker_lost();
+            relay.take_answers(&HELLO.to_bytes()).unwrap();
+            for byte in &requests[cut..] {
+                relay.take_requests(&[*byte]).unwrap();
+            }
+            assert_eq!(drain(&mut relay.to_worker), requests, "cut at {cut}");
+            for answer in [
+                simple_reply(Cookie(3), None).to_vec(),
+                answer(2, 0, 16),
+                simple_reply(Cookie(1), None).to_vec(),
+            ] {
+                relay.take_answers(&answer).unwrap();
+            }
+            assert_eq!(relay.unanswered(), 0);
+        }
     }
 
     #[test]

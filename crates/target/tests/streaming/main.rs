@@ -12,6 +12,7 @@
 mod farm;
 mod processes;
 mod renewal;
+mod writing;
 
 use processes::{Client, Image, Server, be_a_server, image};
 use rustix::process::Signal;

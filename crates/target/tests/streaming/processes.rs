@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chunk_backend::{FarmId, NoPeers, Progress, RawFile, Store};
+use chunk_backend::{FarmId, NoPeers, OpenOverlayError, Overlay, Progress, RawFile, Store};
 use chunk_store::RootHash;
 use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Socket, Type};
@@ -22,6 +22,10 @@ pub(crate) const EXPORT: &str = "golden/1";
 const STORE: &str = "CORRAL_TEST_STORE";
 const ADDRESS: &str = "CORRAL_TEST_ADDRESS";
 const ACCESS: &str = "CORRAL_TEST_ACCESS";
+/// The id of the overlay that a server has, and the bytes it may hold.
+const OVERLAY: &str = "CORRAL_TEST_OVERLAY";
+const OVERLAY_LIMIT: &str = "CORRAL_TEST_OVERLAY_LIMIT";
+pub(crate) const WRITABLE_EXPORT: &str = "golden/1@pc1";
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Longer than anything here takes: a wait that comes here hangs.
 pub(crate) const HANGS_AFTER: Duration = Duration::from_mins(1);
@@ -100,16 +104,23 @@ impl Server {
     }
 
     pub(crate) fn start_at(image: &Image, port: &Port) -> Self {
-        Self::run(image, port, "open")
+        Self::run(image, port, "open", &[])
+    }
+
+    /// One that has a disk of the device's over the version; made if it is not there.
+    pub(crate) fn start_writable(image: &Image, port: &Port, overlay: &str, limit: u64) -> Self {
+        let limit = limit.to_string();
+        let more = [(OVERLAY, overlay), (OVERLAY_LIMIT, limit.as_str())];
+        Self::run(image, port, "open", &more)
     }
 
     /// One that opens its export to tickets of the farm that tests play only.
     pub(crate) fn start_for_tickets(image: &Image, port: &Port) -> Self {
-        Self::run(image, port, "ticket")
+        Self::run(image, port, "ticket", &[])
     }
 
     /// This test program again, as [`be_a_server`].
-    fn run(image: &Image, port: &Port, access: &str) -> Self {
+    fn run(image: &Image, port: &Port, access: &str, more: &[(&str, &str)]) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -121,6 +132,7 @@ impl Server {
             .env(STORE, &image.store)
             .env(ADDRESS, port.address.to_string())
             .env(ACCESS, access)
+            .envs(more.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -196,7 +208,19 @@ pub(crate) fn be_a_server() {
         reactors: Some(1),
     })
     .unwrap();
-    server.apply(vec![Export::version(EXPORT, version)]);
+    let mut exports = vec![Export::version(EXPORT, version.clone())];
+    if let Ok(id) = std::env::var(OVERLAY) {
+        let id = id.parse().unwrap();
+        let limit = std::env::var(OVERLAY_LIMIT).unwrap().parse().unwrap();
+        let overlay = match Overlay::open(&store, id, &version) {
+            Err(OpenOverlayError::Unknown { .. }) => {
+                Overlay::create(&store, id, &version, limit).unwrap()
+            }
+            opened => opened.unwrap(),
+        };
+        exports.push(Export::disk(WRITABLE_EXPORT, Arc::new(overlay), [9; 16]));
+    }
+    server.apply(exports);
     let Address::Tcp(address) = &server.addresses()[0] else {
         panic!("a TCP listener was asked for")
     };
@@ -233,6 +257,18 @@ impl Client {
         let answer = serde_json::json!({
             "format": 1, "device": "pc1", "export": EXPORT, "root": root.to_string(), "size_bytes": size_bytes,
             "ticket": null, "expires_at": null, "write_cache": "device-ram", "servers": servers,
+        });
+        let client = Self::spawn(folder, &answer, Stdio::inherit());
+        client.wait(|status| status.is_some());
+        client
+    }
+
+    /// Of the device's own disk, which this server has.
+    pub(crate) fn start_writing(folder: &Path, image: &Image, server: SocketAddr) -> Self {
+        let answer = serde_json::json!({
+            "format": 1, "device": "pc1", "export": WRITABLE_EXPORT, "root": image.root.to_string(),
+            "size_bytes": image.size_bytes, "write_cache": "server", "writable": true,
+            "servers": [{"name": "a", "addresses": [server.to_string()]}],
         });
         let client = Self::spawn(folder, &answer, Stdio::inherit());
         client.wait(|status| status.is_some());
@@ -299,6 +335,14 @@ impl Client {
             .args(until)
             .stdout(Stdio::piped());
         command
+    }
+
+    /// The socket, as QEMU's tools name it.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "nbd+unix:///?socket={}",
+            self.folder.join("disk.sock").display()
+        )
     }
 
     pub(crate) fn status(&self) -> Option<serde_json::Value> {
