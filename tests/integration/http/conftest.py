@@ -1,5 +1,6 @@
 """The API on a real socket over a farm in memory: one server that holds one version, one device."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.entrypoints.http.admission import Limits
 from corral.farm.entrypoints.http.app import create_app
+from corral.farm.entrypoints.http.connections import FewConnections
 from corral.farm.entrypoints.http.main import without_delay
 
 DISK = Path("/disks/debian.raw")
@@ -106,17 +108,23 @@ def farm() -> SmallFarm:
 
 
 @contextmanager
-def served(farm: SmallFarm, limits: Limits | None = None) -> Iterator[httpx.Client]:
+def served(
+    farm: SmallFarm,
+    limits: Limits | None = None,
+    protocol: type[asyncio.Protocol] = FewConnections,
+) -> Iterator[httpx.Client]:
     """Serve the API of a farm on a free port."""
-    with served_app(create_app(farm.application, READER.digest(), limits)) as client:
+    with served_app(create_app(farm.application, READER.digest(), limits), protocol) as client:
         yield client
 
 
 @contextmanager
-def served_app(app: FastAPI) -> Iterator[httpx.Client]:
+def served_app(
+    app: FastAPI, protocol: type[asyncio.Protocol] = FewConnections
+) -> Iterator[httpx.Client]:
     """Serve an API on a free port."""
     listening = without_delay(socket.create_server(("127.0.0.1", 0)))
-    config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

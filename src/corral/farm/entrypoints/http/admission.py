@@ -1,7 +1,8 @@
 """What a request may take of this process, decided before any of it is parsed.
 
-Bounds, not fairness: they keep a mistake or a flood from taking the memory and threads that other
-devices need. Who is behind an address is not known here, and devices try again by themselves.
+Bounds keep a mistake or a flood from taking the memory and threads that others need, and turns keep
+them from taking everybody's places: who is behind an address is not known here, but each address
+gets its turn. Devices that are sent away try again by themselves.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from corral.farm.domain.access.attempts import network_of
 from corral.farm.entrypoints.http.problems import problem
+from corral.farm.entrypoints.http.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,15 @@ class Limits:
     """A report of 10,000 sessions is half of this."""
     body_seconds: float = 10.0
     """From the first to the last byte of a body."""
-    logins_at_once: int = 64
-    """Beyond what 40 worker threads can take, waiting only costs memory."""
+    login_body_bytes: int = 64 * 1024
+    """Of a login or a sign-in, which anybody may send."""
+    logins_at_once: int = 24
+    """Of the 40 worker threads; the others are left to servers and to people."""
+    logins_waiting_of_one: int = 128
+    """From one address, for a place among those."""
+    logins_waiting_of_all: int = 512
+    login_seconds: float = 10.0
+    """How long one waits for its place."""
     logins_per_second: float = 20.0
     """From one address, in the long run."""
     logins_in_a_burst: int = 500
@@ -34,6 +44,8 @@ class Limits:
 
 
 _ADDRESSES_REMEMBERED: Final = 4096
+_LOGINS: Final = ("/login", "/sign-in")
+"""How the paths end that anybody may call as often as they like."""
 
 
 class LoginBudget:
@@ -63,17 +75,21 @@ class Admission:
         self._limits = limits
         self._monotonic = monotonic
         self._budget = LoginBudget(limits)
-        self._logins = 0
+        self._turns = Turns(
+            limits.logins_at_once, limits.logins_waiting_of_one, limits.logins_waiting_of_all
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_login = scope["path"].endswith(_LOGINS)
+        most = self._limits.login_body_bytes if is_login else self._limits.body_bytes
         try:
-            body = await self._body(scope, receive)
+            body = await self._body(scope, receive, min(most, self._limits.body_bytes))
         except _TooLargeError:
-            detail = f"a request has at most {self._limits.body_bytes} bytes"
+            detail = f"this request has at most {min(most, self._limits.body_bytes)} bytes"
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             await problem(status, "request-too-large", detail)(scope, receive, send)
             return
@@ -85,32 +101,38 @@ class Admission:
             return
         except ClientDisconnect:
             return
-        if scope["path"].endswith("/login"):
+        if is_login:
             await self._login(scope, _replay(body, receive), send)
         else:
             await self._app(scope, _replay(body, receive), send)
 
     async def _login(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope["client"][0] if scope["client"] else ""
+        address = network_of(scope["client"][0]) if scope["client"] else ""
         if not self._budget.take(address, self._monotonic()):
             detail = "too many logins from this address; try again after the given time"
             answer = problem(HTTPStatus.TOO_MANY_REQUESTS, "login-flood", detail)
-        elif self._logins >= self._limits.logins_at_once:
-            detail = "too many devices are logging in at this moment; try again"
+            await answer(scope, receive, send)
+        elif not await self._turn(address):
+            detail = "too many are logging in at this moment; try again"
             answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "login-busy", detail)
+            await answer(scope, receive, send)
         else:
-            self._logins += 1
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._logins -= 1
-            return
-        await answer(scope, receive, send)
+                self._turns.give_back()
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _turn(self, address: str) -> bool:
+        try:
+            async with asyncio.timeout(self._limits.login_seconds):
+                return await self._turns.take(address)
+        except TimeoutError:
+            return False
+
+    async def _body(self, scope: Scope, receive: Receive, most: int) -> bytes:
         headers = dict(scope["headers"])
         said = headers.get(b"content-length", b"0")
-        if said.isdigit() and int(said) > self._limits.body_bytes:
+        if said.isdigit() and int(said) > most:
             raise _TooLargeError
         body = bytearray()
         async with asyncio.timeout(self._limits.body_seconds):
@@ -119,7 +141,7 @@ class Admission:
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 body += message.get("body", b"")
-                if len(body) > self._limits.body_bytes:
+                if len(body) > most:
                     raise _TooLargeError
                 if not message.get("more_body", False):
                     return bytes(body)

@@ -15,6 +15,7 @@ from corral.farm.domain.access.actor import THE_FARM
 from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.errors import AddressUnusableError
 from corral.farm.entrypoints.http.app import create_app
+from corral.farm.entrypoints.http.connections import FewConnections
 from corral.farm.entrypoints.http.logins import Logins
 from corral.farm.entrypoints.http.reader_key import reader_key
 from corral.farm.settings import FarmSettings
@@ -48,7 +49,7 @@ def serve(settings: FarmSettings, listen: Address) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=FewConnections,
                 ws="none",
                 lifespan="off",
                 log_config=None,
