@@ -267,6 +267,9 @@ def test_changed_device_keeps_to_its_own_name_and_card(transactions: Transaction
             records.devices.change(second, replace(second, name=first.name))
         with pytest.raises(MacTakenError):
             records.devices.change(second, replace(second, mac=first.mac))
+        third = replace(device("pc3", 3), name=second.name, mac=first.mac)
+        with pytest.raises(DeviceNameTakenError):  # the name is told first
+            records.devices.add(third)
         assert records.devices.all() == [first, second]
 
 

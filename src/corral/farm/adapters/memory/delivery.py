@@ -96,13 +96,11 @@ class MemoryDevices:
         self._state.devices[device_id] = replace(self.with_id(device_id), last_login=login)
 
     def _refuse_taken(self, device: Device) -> None:
-        for other in self._state.devices.values():
-            if other.id == device.id:
-                continue
-            if other.name == device.name:
-                raise DeviceNameTakenError(device.name)
-            if other.mac == device.mac:
-                raise MacTakenError(device.mac)
+        others = [one for one in self._state.devices.values() if one.id != device.id]
+        if any(one.name == device.name for one in others):
+            raise DeviceNameTakenError(device.name)
+        if any(one.mac == device.mac for one in others):
+            raise MacTakenError(device.mac)
 
 
 class MemorySessions:

@@ -123,12 +123,11 @@ class MemoryServers:
         self._state.servers[server_id] = replace(self.with_id(server_id), last_report=report)
 
     def _refuse_taken(self, server: Server) -> None:
-        for other in self.all():
-            if other.id == server.id:
-                continue
-            if other.name == server.name:
-                raise ServerNameTakenError(server.name)
-            shared = self._state.stores[server.store.belongs_to].shared
+        others = [one for one in self.all() if one.id != server.id]
+        if any(one.name == server.name for one in others):
+            raise ServerNameTakenError(server.name)
+        shared = self._state.stores[server.store.belongs_to].shared
+        for other in others:
             if server.store.clashes_with(other.store, shared=shared):
                 raise StoreTakenError(server.store.path, other.name)
 

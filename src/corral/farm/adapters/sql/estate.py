@@ -146,6 +146,9 @@ class SqlServers:
 
     def _refuse_clash(self, server: Server) -> None:
         """Look first: no constraint can say what depends on whether the store is shared."""
+        named = _SERVERS.where(tables.server.c.name == server.name, tables.server.c.id != server.id)
+        if self._connection.execute(named).first() is not None:
+            raise ServerNameTakenError(server.name)
         row = self._connection.execute(
             select(tables.store.c.shared).where(tables.store.c.id == server.store.belongs_to)
         ).one()
