@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server, ServerState
+    from corral.farm.domain.estate.store import FolderId
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.version import Version, VersionName
 
@@ -133,11 +134,15 @@ class DeleteVersion:
         """
         removed_from: list[Server] = []
         waiting_for: list[AwaitedServer] = []
+        cleared: set[FolderId] = set()
         if any(other.is_published for other in records.versions.with_root(version.root)):
             return (), ()
         for replica in records.replicas.of_root(version.root):
             server = records.servers.with_id(replica.server_id)
-            if self._forgot_at_once(replica, server, farm):
+            # What was taken out of a folder is gone for all who share it.
+            is_gone = server.store.id in cleared and replica.is_offered and not replica.is_removing
+            if is_gone or self._forgot_at_once(replica, server, farm):
+                cleared.add(server.store.id)
                 records.replicas.remove(server.id, replica.root)
                 removed_from.append(server)
             else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.application.note_releases import note_releases
+from corral.farm.application.shared_folders import note_for_sharers
 from corral.farm.application.writers import refuse_in_maintenance
 from corral.farm.domain.estate.errors import NoServerError
 from corral.farm.domain.image.change import PUBLISH, VersionChange
@@ -184,13 +185,14 @@ def _keep_what_was_to_go(
     """Want the root again on servers that were told to forget it.
 
     One of them may have done so already, or be about to: it then fetches the root again from
-    ``server``, which surely has it only if it was not told to forget it, too.
+    ``server``, which surely has it only if nobody was told to take it out of its folder.
     """
     for replica in records.replicas.of_root(disk.root):
         if not replica.is_removing:
             continue
-        if replica.server_id == server.id:
-            raise RootBeingRemovedError(disk.root, server.name)
+        other = records.servers.with_id(replica.server_id)
+        if other.store.id == server.store.id:
+            raise RootBeingRemovedError(disk.root, other.name)
         records.replicas.put(
             Replica(replica.server_id, disk.root, now, total_bytes=disk.size_bytes)
         )
@@ -200,18 +202,18 @@ def _note_complete(records: Records, server: Server, disk: ImportedDisk, now: da
     """Remember that the server holds it. Damage found before stands: an import reads no store."""
     known = records.replicas.find(server.id, disk.root)
     if known is None or not known.doubt:
-        records.replicas.put(
-            Replica(
-                server_id=server.id,
-                root=disk.root,
-                wanted_at=now,
-                state=ReplicaState.COMPLETE,
-                done_bytes=disk.size_bytes,
-                total_bytes=disk.size_bytes,
-                reported_at=now,
-                completed_at=now,
-            )
+        complete = Replica(
+            server_id=server.id,
+            root=disk.root,
+            wanted_at=now,
+            state=ReplicaState.COMPLETE,
+            done_bytes=disk.size_bytes,
+            total_bytes=disk.size_bytes,
+            reported_at=now,
+            completed_at=now,
         )
+        records.replicas.put(complete)
+        note_for_sharers(records, complete)
     records.farm.raise_generation()
 
 

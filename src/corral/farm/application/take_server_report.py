@@ -11,6 +11,7 @@ from corral.farm.application.finish_sealing import finish_sealing
 from corral.farm.application.follow_devices import follow_devices
 from corral.farm.application.move_devices import advance_moves, balance_if_due
 from corral.farm.application.note_releases import note_releases
+from corral.farm.application.shared_folders import note_for_sharers
 from corral.farm.domain.delivery.session import Session
 from corral.farm.domain.estate.server import LastReport, ServerId
 from corral.farm.domain.image.overlay import OverlayCondition, SeenOverlay
@@ -150,6 +151,8 @@ def _note(records: Records, server_id: ServerId, reported: ReportedReplica, now:
     if after.is_complete and after.completed_at is None:
         after = replace(after, completed_at=now)
     records.replicas.put(after)
+    if after.is_complete and not known.is_complete:
+        note_for_sharers(records, after)
     if after.is_complete != known.is_complete or after.doubt != known.doubt:
         records.farm.raise_generation()
         note_releases(records, records.versions.with_root(after.root), now)

@@ -54,7 +54,7 @@ from corral.farm.domain.estate.store import (
     store_name,
 )
 from corral.farm.domain.estate.subnet import parse_subnets
-from corral.farm.domain.image.errors import StoreOtherFarmError
+from corral.farm.domain.image.errors import RootBeingRemovedError, StoreOtherFarmError
 
 BASEL, ROOM, NAS = site_name("basel"), collection_name("room-1"), store_name("nas")
 HERE = parse_subnets(["192.0.2.0/24"])
@@ -207,6 +207,76 @@ def test_servers_of_a_shared_store_share_a_folder(farm: FarmInMemory) -> None:
         app.change_server(second.name, ServerEdit(store=FIRST_STORE.name))
     with pytest.raises(StoreTakenError):
         add_server(farm, "s3", "/srv/nas")
+
+
+def test_version_in_a_shared_folder_needs_no_copy(farm: FarmInMemory) -> None:
+    app = farm.application
+    app.add_store(NewStore(NAS, default_path=Path("/srv/nas"), shared=True))
+    first, second = add_server(farm, "s1", store="nas"), add_server(farm, "s2", store="nas")
+    version = farm.import_disk("debian", disk(1)).version
+    states = {one.server.name: one.replica for one in app.show_version(version.name).replicas}
+    assert {name: replica.is_complete for name, replica in states.items()} == {
+        "s1": True,
+        "s2": True,
+    }
+    third = add_server(farm, "s3", store="nas")
+    (replica,) = app.replicate_version(version.name, [third.name])
+    assert (replica.is_complete, replica.fetched_bytes) == (True, 0)
+    own = add_server(farm, "s4", "/srv/own")
+    (replica,) = app.replicate_version(version.name, [own.name])
+    assert not replica.is_complete
+    for server in (first, second, third):
+        farm.report(server, holds=(version,))
+    answer = app.log_device_in(farm.add_device("pc1", "debian").id)
+    assert {server.name for server in answer.servers} == {"s1", "s2", "s3"}
+
+
+def test_deleted_version_leaves_a_shared_folder_for_all_at_once(farm: FarmInMemory) -> None:
+    app = farm.application
+    app.add_store(NewStore(NAS, default_path=Path("/srv/nas"), shared=True))
+    for name in ("s1", "s2"):
+        farm.report(add_server(farm, name, store="nas"))
+    version = farm.import_disk("debian", disk(1)).version
+    farm.import_disk("debian", disk(2))
+    deletion = app.delete_version(version.name)
+    assert [server.name for server in deletion.removed_from] == ["s1", "s2"]
+    assert deletion.waiting_for == ()
+    assert farm.import_disk("debian", disk(1)).is_published
+
+
+def test_root_is_not_imported_while_another_server_takes_it_out_of_the_folder(
+    farm: FarmInMemory,
+) -> None:
+    app = farm.application
+    app.add_store(NewStore(NAS, default_path=Path("/srv/nas"), shared=True))
+    first, second = add_server(farm, "s1", store="nas"), add_server(farm, "s2", store="nas")
+    version = farm.import_disk("debian", disk(1)).version
+    farm.import_disk("debian", disk(2))
+    for server in (first, second):
+        farm.report(server, holds=(version,))
+    stores = farm.ports.chunk_stores.stores
+    elsewhere = stores.pop(Path("/srv/nas"))  # seen by the servers, but not from here
+    assert len(app.delete_version(version.name).waiting_for) == 2
+    stores[Path("/srv/nas")] = elsewhere
+    farm.report(first, removed=(version,))
+    with pytest.raises(RootBeingRemovedError, match="s2"):
+        farm.import_disk("debian", disk(1))
+    farm.report(second, removed=(version,))
+    assert farm.import_disk("debian", disk(1)).is_published
+
+
+def test_what_one_server_of_a_folder_has_fetched_the_others_have(farm: FarmInMemory) -> None:
+    app = farm.application
+    farm.add_server("s0")
+    version = farm.import_disk("debian", disk(1)).version
+    app.add_store(NewStore(NAS, default_path=Path("/srv/nas"), shared=True))
+    first, second = add_server(farm, "s1", store="nas"), add_server(farm, "s2", store="nas")
+    app.replicate_version(version.name, [first.name])
+    farm.report(first, holds=(version,))
+    held = {one.server.name for one in app.show_version(version.name).replicas}
+    assert held == {"s0", "s1", "s2"}
+    (replica,) = app.replicate_version(version.name, [second.name])
+    assert replica.is_complete
 
 
 def test_store_path_of_another_farm_is_refused(farm: FarmInMemory) -> None:
