@@ -307,6 +307,16 @@ def test_devices_are_found_by_name_id_and_image(transactions: Transactions) -> N
             records.devices.with_id(DeviceId(NOBODY))
 
 
+def test_device_is_found_by_the_digest_of_its_key(transactions: Transactions) -> None:
+    one, two = device("pc1", 1), device("pc2", 2)
+    with transactions.writing() as records:
+        records.devices.add(one)
+        records.devices.add(two)
+    with transactions.reading() as records:
+        assert records.devices.with_key(two.key_digest) == two
+        assert records.devices.with_key(TokenDigest(bytes(32))) is None
+
+
 def test_device_needs_a_name_and_a_card_of_its_own(transactions: Transactions) -> None:
     first = device("pc1", 1)
     with transactions.writing() as records:

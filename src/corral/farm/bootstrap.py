@@ -556,7 +556,7 @@ class Application:
 
     @cached_property
     def recognise_device(self) -> RecogniseDevice:  # noqa: D102
-        return RecogniseDevice(self._ports.transactions)
+        return RecogniseDevice(self._ports.transactions, self._ports.clock)
 
     @cached_property
     def take_login_snapshot(self) -> TakeLoginSnapshot:  # noqa: D102

@@ -11,6 +11,7 @@ import pytest
 
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.progress import Progress
+from corral.farm.domain.access.audit import AuditFilter
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.server import server_name
@@ -90,10 +91,22 @@ def test_an_unknown_device_and_a_wrong_key_get_the_same_answer(
 ) -> None:
     farm.report_in()
     wrong_key = api.post(LOGIN, headers=bearer(STRANGER))
-    unknown = api.post("/v1/devices/nobody/login", headers=bearer(farm.device_key))
+    unknown = api.post("/v1/devices/nobody/login", headers=bearer(STRANGER))
     assert problem_of(wrong_key).code == "token-wrong"
     assert (wrong_key.status_code, wrong_key.content) == (unknown.status_code, unknown.content)
     assert wrong_key.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_the_key_of_another_device_is_refused_as_such(farm: SmallFarm, api: httpx.Client) -> None:
+    other = farm.application.register_device(
+        device_name("pc2"), MacAddress.parse("52:54:00:00:00:02")
+    )
+    key = farm.ports.secret_files.written[other.key_file]
+    answer = api.post(LOGIN, headers=bearer(key))
+    assert (answer.status_code, problem_of(answer).code) == (401, "device-identity")
+    (entry,) = farm.application.list_audit(AuditFilter(what="device.identity-refused"))
+    assert (entry.entry.actor.name, entry.entry.thing) == ("pc2", "pc1")
+    assert entry.entry.actor.where == "127.0.0.1"
 
 
 def test_a_login_without_a_key_is_told_what_is_missing(api: httpx.Client) -> None:

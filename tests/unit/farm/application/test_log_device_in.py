@@ -7,9 +7,11 @@ import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
 from corral.farm.application.log_device_in import LoginAnswer
+from corral.farm.domain.access.audit import AuditFilter
 from corral.farm.domain.access.token import Token, TokenWrongError
-from corral.farm.domain.delivery.device import Device, device_name
+from corral.farm.domain.delivery.device import Device, MacAddress, device_name
 from corral.farm.domain.delivery.errors import (
+    DeviceIdentityError,
     DeviceUnassignedError,
     ImageWithoutVersionError,
     NoServerForVersionError,
@@ -242,9 +244,45 @@ def test_device_is_recognised_by_its_own_key_only(farm: FarmInMemory) -> None:
     key = farm.ports.secret_files.written[one.key_file]
     recognise = farm.application.recognise_device
     assert recognise(device_name("pc1"), key) == one.device.id
-    for name, wrong in (("pc1", Token(bytes(32))), ("pc9", key)):
+    for name, wrong in (("pc1", Token(bytes(32))), ("pc9", Token(bytes(32)))):
         with pytest.raises(TokenWrongError) as refusal:
             recognise(device_name(name), wrong)
         assert (
             refusal.value.message == TokenWrongError("device").message
         )  # which was wrong is not said
+
+
+def test_a_device_that_claims_to_be_another_is_told_so_and_the_farm_notes_which(
+    farm: FarmInMemory,
+) -> None:
+    keys = {}
+    for number, name in enumerate(("pc1", "pc2"), 1):
+        mac = MacAddress.parse(f"52:54:00:00:01:0{number}")
+        registered = farm.application.register_device(device_name(name), mac)
+        keys[name] = farm.ports.secret_files.written[registered.key_file]
+    recognise = farm.application.recognise_device
+    for claimed in ("pc2", "nobody"):
+        for _ in range(3):
+            with pytest.raises(DeviceIdentityError) as refusal:
+                recognise(device_name(claimed), keys["pc1"], "192.0.2.7")
+            assert refusal.value.code == "device-identity"
+            assert "pc1" not in refusal.value.message
+    for _ in range(3):
+        with pytest.raises(TokenWrongError):
+            recognise(device_name("pc2"), Token(bytes(32)), "192.0.2.8")
+    with pytest.raises(TokenWrongError):
+        recognise(device_name("nobody"), Token(bytes(32)), "192.0.2.8")
+
+    def told() -> list[tuple[str, str, str]]:
+        found = farm.application.list_audit(AuditFilter(what="device.identity-refused"))
+        return [(str(one.entry.actor), one.entry.actor.where, one.entry.thing) for one in found]
+
+    assert told() == [
+        ("nobody", "192.0.2.8", "pc2"),
+        ("device pc1", "192.0.2.7", "(no such device)"),
+        ("device pc1", "192.0.2.7", "pc2"),
+    ]
+    farm.wait(3600)
+    with pytest.raises(DeviceIdentityError):
+        recognise(device_name("pc2"), keys["pc1"], "192.0.2.7")
+    assert len(told()) == 4

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.adapters.memory.state import State
+    from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import CollectionId
@@ -78,6 +79,10 @@ class MemoryDevices:
             for device in self.all()
             if device.assignment is not None and device.assignment.image_id == image_id
         ]
+
+    def with_key(self, digest: TokenDigest) -> Device | None:
+        """Give the one whose key has that digest."""
+        return next((one for one in self.all() if one.key_digest == digest), None)
 
     def in_collection(self, collection_id: CollectionId) -> Sequence[Device]:
         """Give those of a collection."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
+    from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import CollectionId
@@ -86,6 +87,11 @@ class SqlDevices:
     def with_image(self, image_id: ImageId) -> Sequence[Device]:
         """Give those that an image is assigned to."""
         return self._select(tables.device.c.image_id == image_id)
+
+    def with_key(self, digest: TokenDigest) -> Device | None:
+        """Give the one whose key has that digest."""
+        found = self._select(tables.device.c.key_digest == digest.value)
+        return found[0] if found else None
 
     def in_collection(self, collection_id: CollectionId) -> Sequence[Device]:
         """Give those of a collection."""

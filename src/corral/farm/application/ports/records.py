@@ -207,6 +207,10 @@ class Devices(Protocol):
         """Give those that an image is assigned to."""
         ...
 
+    def with_key(self, digest: TokenDigest) -> Device | None:
+        """Give the one whose key has that digest. For those who were refused: it may be slow."""
+        ...
+
     def in_collection(self, collection_id: CollectionId) -> Sequence[Device]:
         """Give those of a collection."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.errors import (
+    DeniedError,
     EditConflictError,
     EnvironmentFaultError,
     InvalidInputError,
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
     from corral.farm.domain.image.image import ImageName
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import VersionName
+
+
+class DeviceIdentityError(DeniedError):
+    """A device logs in under its own name: its key is that of another one."""
+
+    code = "device-identity"
+
+    def __init__(self, claimed: str) -> None:
+        super().__init__(
+            f"this is the key of another device than {claimed!r}: give each device the key that was"
+            " made for it; 'corral audit list --what device.identity-refused' shows which it was"
+        )
 
 
 class DeviceUnknownError(UnknownThingError):

@@ -26,7 +26,7 @@ def routes(application: Application, logins: Logins | None) -> APIRouter:
     def answer(
         name: DeviceName, key: Token, request: LoginRequest | None, address: str | None
     ) -> LoginAnswer:
-        device = application.recognise_device(name, key)
+        device = application.recognise_device(name, key, address or "")
         running = None if request is None or request.running is None else RootHash(request.running)
         given = application.log_device_in(
             device,
