@@ -114,6 +114,9 @@ class AddServer:
             subnets=wanted.subnets,
         )
         with self._transactions.writing() as records:
+            # Somebody may have removed either while the folder was made.
+            records.sites.with_id(server.site_id)
+            records.stores.with_id(server.store.belongs_to)
             records.servers.add(server)
             records.farm.raise_generation()
             # Inside the transaction: a server whose token nobody has would be of no use.

@@ -111,7 +111,7 @@ class DeleteVersion:
         self, records: Records, version: Version, *, trust_silence: bool
     ) -> None:
         now = self._clock.now()
-        states = {server.id: server.state(now) for server in records.servers.all()}
+        heard = {s.id for s in records.servers.all() if s.may_be_relied_on(now)}
         names = {device.id: str(device.name) for device in records.devices.all()}
         streaming = [
             names.get(session.device_id, session.address)
@@ -119,7 +119,7 @@ class DeleteVersion:
             else session.address
             for session in records.sessions.all()
             if session.export.partition("@")[0] == str(version.name)
-            and not (trust_silence and states.get(session.server_id) != "online")
+            and not (trust_silence and session.server_id not in heard)
         ]
         if streaming:
             raise VersionStreamedError(str(version.name), sorted(set(streaming)))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from corral.farm.domain.delivery.placement import PlacedDevice, Placement
 from corral.farm.domain.delivery.ranking import Affinity, Host, Load
-from corral.farm.domain.estate.server import ServerState
 from corral.farm.domain.image.overlay import OverlayPhase
 from corral.farm.domain.image.version import running_version
 
@@ -41,7 +40,7 @@ def _host(
     return Host(
         id=server.id,
         name=server.name,
-        is_online=server.state(now) is ServerState.ONLINE,
+        is_online=server.may_be_relied_on(now),
         takes_devices=not server.draining and not server.maintenance,
         site_id=server.site_id,
         rating=server.power_rating,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.farm_in_memory import FarmInMemory, MemoryPorts, disk
 
+from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
 from corral.farm.application.add_collection import NewCollection
 from corral.farm.application.add_server import NewServer
 from corral.farm.application.add_site import NewSite
@@ -33,6 +34,7 @@ from corral.farm.domain.estate.collection import (
     collection_name,
 )
 from corral.farm.domain.estate.errors import ServerChangedError, StoreTakenError
+from corral.farm.domain.estate.farm import FarmId
 from corral.farm.domain.estate.server import Server, server_name
 from corral.farm.domain.estate.site import (
     FIRST_SITE,
@@ -46,11 +48,13 @@ from corral.farm.domain.estate.site import (
 )
 from corral.farm.domain.estate.store import (
     FIRST_STORE,
+    FolderId,
     StoreChangedError,
     StoreInUseError,
     StorePathMissingError,
     StorePermanentError,
     StoreSharedByError,
+    StoreUnknownError,
     store_name,
 )
 from corral.farm.domain.estate.subnet import parse_subnets
@@ -287,6 +291,36 @@ def test_store_path_of_another_farm_is_refused(farm: FarmInMemory) -> None:
     with pytest.raises(StoreOtherFarmError):
         add_server(other, "s1", "/srv/x")
     assert other.application.list_servers() == ()
+
+
+@pytest.mark.parametrize("noun", ["site", "store"])
+def test_server_does_not_go_where_somebody_just_removed_the_place(
+    farm: FarmInMemory, noun: str
+) -> None:
+    app = farm.application
+    app.add_site(NewSite(BASEL))
+    app.add_store(NewStore(NAS))
+
+    class Meanwhile(MemoryChunkStores):
+        def create(self, path: Path, farm: FarmId) -> FolderId:
+            if noun == "site":
+                app.remove_site(BASEL)
+            else:
+                app.remove_store(NAS)
+            return super().create(path, farm)
+
+    farm.ports.chunk_stores = Meanwhile(farm.ports.files)
+    wanted = NewServer(
+        name=server_name("s1"),
+        store_path=Path("/srv/s1"),
+        listen=(Address("127.0.0.1", 1),),
+        chunks_listen=Address("127.0.0.1", 2),
+        store=NAS,
+        site=BASEL,
+    )
+    with pytest.raises(SiteUnknownError if noun == "site" else StoreUnknownError):
+        app.add_server(wanted)
+    assert app.list_servers() == ()
 
 
 def test_every_field_of_a_server_is_changed(farm: FarmInMemory) -> None:
