@@ -105,6 +105,18 @@ def test_server_is_changed_field_by_field(corral: CommandLine) -> None:
     assert "192.0.2.0/24" in shown
 
 
+def test_server_is_added_with_what_it_can_bear(corral: CommandLine) -> None:
+    added = corral(
+        *("server", "add", "s1", "--store", "/srv/s1"),
+        *("--listen", "127.0.0.1:10811", "--chunks", "127.0.0.1:10911"),
+        *("--power", "0.5", "--max-devices", "40", "--max-booting", "none"),
+        *("--subnet", "192.0.2.0/24", "--description", "under the stairs", "--json"),
+    ).json
+    assert (added["power_rating"], added["max_devices"]) == (0.5, 40)
+    assert (added["max_devices_booting"], added["subnets"]) == (None, ["192.0.2.0/24"])
+    assert added["description"] == "under the stairs"
+
+
 def test_server_goes_into_maintenance_and_back(corral: CommandLine) -> None:
     corral.farm.report(corral.farm.add_server("s1"))
     assert "no new devices" in corral("server", "maintenance", "s1", "on").out

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
+from corral.farm.entrypoints.cli.edits import NONE, DescriptionOption, SubnetOption
 from corral.farm.entrypoints.cli.group import command_group
 from corral.farm.entrypoints.cli.listing import (
     AfterOption,
@@ -35,6 +36,30 @@ commands = command_group("Servers: the machines that stream.")
 ServerArgument = Annotated[
     str,
     typer.Argument(help="Name of the server.", metavar="SERVER", autocompletion=completion.servers),
+]
+PowerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--power",
+        metavar="RATING",
+        help="0.1 to 1000: how many devices it bears beside the others.",
+        show_default=False,
+    ),
+]
+MaxDevicesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-devices", metavar="N", help="Most devices; 'none' for any.", show_default=False
+    ),
+]
+MaxBootingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-booting",
+        metavar="N",
+        help="Most devices that start here at once; 'none' for any.",
+        show_default=False,
+    ),
 ]
 
 
@@ -111,15 +136,26 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
             show_default="nowhere",
         ),
     ] = None,
+    power: PowerOption = None,
+    max_devices: MaxDevicesOption = None,
+    max_booting: MaxBootingOption = None,
+    subnet: SubnetOption = None,
+    description: DescriptionOption = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a server, make its store, and write the file that its stream process starts from."""
     from corral.farm.application.add_server import NewServer  # noqa: PLC0415 - not for `--help`
     from corral.farm.domain.estate.address import Address  # noqa: PLC0415
+    from corral.farm.domain.estate.capacity import (  # noqa: PLC0415
+        NORMAL_POWER,
+        parse_limit,
+        power_rating,
+    )
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
     from corral.farm.domain.estate.site import site_name  # noqa: PLC0415
     from corral.farm.domain.estate.store import store_name  # noqa: PLC0415
+    from corral.farm.domain.estate.subnet import parse_subnets  # noqa: PLC0415
 
     wanted = NewServer(
         name=server_name(name),
@@ -131,6 +167,11 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
         management=None if management is None else Address.parse(management),
         store=None if in_store is None else store_name(in_store),
         site=None if site is None else site_name(site),
+        description=description or "",
+        power_rating=NORMAL_POWER if power is None else power_rating(power),
+        max_devices=None if max_devices in {None, NONE} else parse_limit(str(max_devices)),
+        max_devices_booting=None if max_booting in {None, NONE} else parse_limit(str(max_booting)),
+        subnets=parse_subnets(subnet or ()),
     )
     added = opening.opened(context, farm).add_server(wanted)
     if as_json:

@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
-from corral.farm.entrypoints.cli.commands.server import ServerArgument
+from corral.farm.entrypoints.cli.commands.server import (
+    MaxBootingOption,
+    MaxDevicesOption,
+    PowerOption,
+    ServerArgument,
+)
 from corral.farm.entrypoints.cli.edits import (
     DescriptionOption,
     RevisionOption,
@@ -81,30 +86,9 @@ def change_server(  # noqa: PLR0913 - one for each option of the command
             show_default=False,
         ),
     ] = None,
-    power: Annotated[
-        str | None,
-        typer.Option(
-            "--power",
-            metavar="RATING",
-            help="0.1 to 1000: how many devices it bears beside the others.",
-            show_default=False,
-        ),
-    ] = None,
-    max_devices: Annotated[
-        str | None,
-        typer.Option(
-            "--max-devices", metavar="N", help="Most devices; 'none' for any.", show_default=False
-        ),
-    ] = None,
-    max_booting: Annotated[
-        str | None,
-        typer.Option(
-            "--max-booting",
-            metavar="N",
-            help="Most devices that start here at once; 'none' for any.",
-            show_default=False,
-        ),
-    ] = None,
+    power: PowerOption = None,
+    max_devices: MaxDevicesOption = None,
+    max_booting: MaxBootingOption = None,
     subnet: SubnetOption = None,
     description: DescriptionOption = None,
     revision: RevisionOption = None,
