@@ -48,9 +48,18 @@ class DeviceLogin:
     urls: tuple[str, ...]
     key: str = field(repr=False)
 
-    def configuration(self, key_file: str) -> bytes:
-        """Give the client's configuration file; the key stands in ``key_file``."""
-        login = {"urls": list(self.urls), "device": self.device, "key_file": key_file}
+    def configuration(self, key_file: str, write_cache: str | None = None) -> bytes:
+        """Give the client's configuration file; the key stands in ``key_file``.
+
+        ``write_cache`` is the folder of the write cache in the device's own memory, if it has one.
+        """
+        login: dict[str, object] = {
+            "urls": list(self.urls),
+            "device": self.device,
+            "key_file": key_file,
+        }
+        if write_cache is not None:
+            login["write_cache"] = write_cache
         return json.dumps({"login": login}).encode()
 
 
@@ -89,7 +98,7 @@ class Guest:
         ``base`` is an initramfs; the key is appended to it, never put on a command line.
         """
         secrets = {
-            "target.json": login.configuration("/etc/corral/device.key"),
+            "target.json": login.configuration("/etc/corral/device.key", "/run/corral/cache"),
             "device.key": login.key.encode(),
         }
         initrd = folder / f"{name}.initrd"

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::CacheFolder;
+
 const FORMAT: u32 = 1;
 
 /// Why there is no configuration.
@@ -132,6 +134,8 @@ pub(crate) struct Login {
     pub(crate) urls: Vec<LoginUrl>,
     pub(crate) device: String,
     pub(crate) key: Secret,
+    /// Where the device keeps what it writes, if it keeps it itself.
+    pub(crate) write_cache: Option<CacheFolder>,
 }
 
 /// `http://ADDRESS:PORT/PREFIX` in parts.
@@ -169,6 +173,9 @@ struct LoginBlock {
     urls: Vec<String>,
     device: String,
     key_file: PathBuf,
+    /// The mounted folder of the device's own write cache.
+    #[serde(default)]
+    write_cache: Option<PathBuf>,
 }
 
 /// Reads the configuration, and the key it names.
@@ -190,6 +197,10 @@ pub(crate) fn load(path: &Path) -> Result<Source, ConfigError> {
             path: login.key_file,
         });
     }
+    let write_cache = login.write_cache.map(|path| {
+        CacheFolder::open(&path).map_err(|source| ConfigError::Unreadable { path, source })
+    });
+    let write_cache = write_cache.transpose()?;
     let urls = login
         .urls
         .iter()
@@ -202,6 +213,7 @@ pub(crate) fn load(path: &Path) -> Result<Source, ConfigError> {
         urls,
         device: login.device,
         key: Secret(key),
+        write_cache,
     }))
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::cache::CacheUse;
 use crate::config::{AnswerError, Login, LoginAnswer, LoginUrl};
 use crate::journal::note;
 
@@ -61,7 +62,8 @@ impl LoginError {
     }
 }
 
-/// Asks each URL in turn: for the newest version of the device's image, or for the root that is `running`.
+/// Asks each URL in turn: for the newest version of the device's image, or for the root that is `running`, saying how full the
+/// device's own write cache is.
 ///
 /// # Errors
 ///
@@ -69,10 +71,11 @@ impl LoginError {
 pub(crate) async fn log_in(
     login: &Login,
     running: Option<&str>,
+    cache: Option<CacheUse>,
 ) -> Result<LoginAnswer, LoginError> {
     let mut last = LoginError::Timeout;
     for url in &login.urls {
-        match timeout(TIMEOUT, ask(login, url, running))
+        match timeout(TIMEOUT, ask(login, url, running, cache))
             .await
             .unwrap_or(Err(LoginError::Timeout))
         {
@@ -94,14 +97,17 @@ async fn ask(
     login: &Login,
     url: &LoginUrl,
     running: Option<&str>,
+    cache: Option<CacheUse>,
 ) -> Result<LoginAnswer, LoginError> {
     let stream = TcpStream::connect(url.address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::task::spawn_local(connection);
     let body = running.map_or_else(Bytes::new, |root| {
-        serde_json::json!({"format": 1, "running": root})
-            .to_string()
-            .into()
+        let mut body = serde_json::json!({"format": 1, "running": root});
+        if let (Some(body), Some(cache)) = (body.as_object_mut(), cache) {
+            body.insert("write_cache".to_owned(), serde_json::json!(cache));
+        }
+        body.to_string().into()
     });
     let mut request = Request::builder()
         .method(Method::POST)

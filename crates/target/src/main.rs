@@ -4,6 +4,7 @@
 //! shell and nothing else: static, no name service, no file opened once the disk is up.
 
 mod attach;
+mod cache;
 mod cli;
 mod client;
 mod clock;
@@ -95,7 +96,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             let Source::Login(login) = config::load(&config)? else {
                 return Err(format!("{} holds no `login` block", config.display()).into());
             };
-            let answer = worker::run(async { login::log_in(&login, None).await })??;
+            let answer = worker::run(async { login::log_in(&login, None, None).await })??;
             println!("{}", serde_json::to_string(&answer)?);
         }
         Command::Status { control } => {

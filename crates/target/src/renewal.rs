@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::cache::{CacheFolder, CacheUse, Told};
 use crate::clock;
 use crate::config::{Login, LoginAnswer};
 use crate::journal::note;
@@ -21,6 +22,8 @@ pub(crate) const LONGEST_RETRY: Duration = Duration::from_mins(1);
 const LOGIN_AFTER_LOSS: Duration = Duration::from_secs(5);
 /// Devices that are asked to move at once log in one after the other.
 const LOGIN_BEFORE_MOVE: Duration = Duration::from_millis(500);
+/// Time between two looks at the device's own write cache. A disk that is written at full speed fills some GiB in it.
+const CACHE_LOOK: Duration = Duration::from_secs(5);
 /// No ticket is believed to live longer: the clock may be years behind on a machine that has just started.
 const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
 
@@ -32,6 +35,7 @@ pub(crate) async fn keep_logged_in(
     memory: Rc<dyn Memory>,
 ) {
     let mut least = FIRST_RETRY;
+    let mut told = Told::default();
     loop {
         let mut is_move = false;
         tokio::select! {
@@ -41,8 +45,14 @@ pub(crate) async fn keep_logged_in(
                 sleep(spread(LOGIN_BEFORE_MOVE)).await;
                 is_move = true;
             }
+            () = has_news(login.write_cache.as_ref(), told) => {}
         }
-        least = match renew(&login, &answer).await {
+        let cache = login.write_cache.as_ref().and_then(CacheFolder::use_now);
+        let renewal = renew(&login, &answer, cache).await;
+        if let Some(cache) = cache {
+            told.told(cache, clock::now());
+        }
+        least = match renewal {
             Renewal::Renewed(new) => {
                 note!("the ticket for {} was renewed", new.export);
                 answer = new;
@@ -83,11 +93,27 @@ enum Renewal {
     Unknown,
 }
 
+/// Waits until the farm should hear how full the device's own write cache is.
+async fn has_news(cache: Option<&CacheFolder>, told: Told) {
+    let Some(cache) = cache else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(spread(CACHE_LOOK)).await;
+        if cache
+            .use_now()
+            .is_some_and(|found| told.is_due(found, clock::now()))
+        {
+            return;
+        }
+    }
+}
+
 /// Asks until the farm has decided.
-async fn renew(login: &Login, answer: &LoginAnswer) -> Renewal {
+async fn renew(login: &Login, answer: &LoginAnswer, cache: Option<CacheUse>) -> Renewal {
     let mut delay = FIRST_RETRY;
     loop {
-        match log_in(login, answer.root.as_deref()).await {
+        match log_in(login, answer.root.as_deref(), cache).await {
             Ok(new) if is_same_disk(&new, answer) => return Renewal::Renewed(new),
             Ok(new) => return Renewal::OtherRoot(new),
             Err(error) if error.is_running_version_unknown() => return Renewal::Unknown,

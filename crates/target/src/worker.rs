@@ -74,7 +74,7 @@ pub(crate) async fn begin(
 async fn first_login(login: &Login) -> LoginAnswer {
     let mut delay = FIRST_RETRY;
     loop {
-        if let Ok(answer) = log_in(login, None).await {
+        if let Ok(answer) = log_in(login, None, None).await {
             return answer;
         }
         sleep(renewal::spread(delay)).await;

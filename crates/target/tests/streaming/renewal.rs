@@ -137,6 +137,25 @@ fn a_client_keeps_its_ticket_when_the_farm_has_none_for_what_it_runs() {
 }
 
 #[test]
+fn the_farm_is_told_how_full_the_devices_own_write_cache_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(folder.path(), "a", 3);
+    let (root, port) = (image.root, Port::reserve());
+    let _server = Server::start_for_tickets(&image, &port);
+    let ends = unix_seconds() + 24 * 3600;
+    let good = answer(root, &ticket(root, ends), ends, port.address);
+    let farm = Farm::start(move |_| ("200 OK", good.clone()));
+    let mut configuration = farm.configuration(folder.path());
+    configuration["login"]["write_cache"] = serde_json::json!(folder.path());
+    let _client = Client::spawn(folder.path(), &configuration, Stdio::inherit());
+    assert_eq!(farm.next_login(), None, "a device that starts says nothing");
+    let told = farm.next_login().unwrap();
+    assert_eq!(told["running"], root.to_string());
+    let bytes = |field: &str| told["write_cache"][field].as_u64().unwrap();
+    assert!(bytes("limit_bytes") > 0 && bytes("used_bytes") <= bytes("limit_bytes"));
+}
+
+#[test]
 fn a_read_goes_on_when_the_first_ticket_has_ended_and_the_server_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let image = image(folder.path(), "golden", 7);
