@@ -205,4 +205,4 @@ def test_a_digest_matches_its_password_only(passwords: Passwords) -> None:
 
 
 def test_the_same_password_typed_another_way_matches(passwords: Passwords) -> None:
-    assert passwords.match(passwords.digest(Password("caf\u00e9")), Password("cafe\u0301"))
+    assert passwords.match(passwords.digest(Password("\u00e9")), Password("e\u0301"))

@@ -36,6 +36,11 @@ def test_the_page_of_tasks_is_written_from_the_tables() -> None:
     assert reference.PAGE.read_text() == reference.render(), "run tools/task_reference.py"
 
 
+def test_the_page_of_roles_is_written_from_the_table_and_the_api() -> None:
+    reference = tool("role_reference")
+    assert reference.PAGE.read_text() == reference.render(), "run tools/role_reference.py"
+
+
 def test_every_counter_of_a_server_is_explained_and_no_other() -> None:
     declared = re.search(
         r"^counters! \{$(.*?)^\}$", STREAM_COUNTERS.read_text(), re.MULTILINE | re.DOTALL
