@@ -38,6 +38,7 @@ MEANINGS: Final = {
     ExitCode.TRY_AGAIN: "the same command may succeed later",
     ExitCode.DAMAGED: "damaged bytes were found, also by a command whose work is to look for them",
     ExitCode.ENVIRONMENT: "this machine lacks something",
+    ExitCode.FINDINGS: "the farm check found something above a notice",
     ExitCode.UNEXPECTED: "a fault of Corral's own; the message says where it was written down",
     ExitCode.INTERRUPTED: "interrupted or cancelled; nothing was published",
 }

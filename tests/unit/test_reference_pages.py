@@ -41,6 +41,11 @@ def test_the_page_of_roles_is_written_from_the_table_and_the_api() -> None:
     assert reference.PAGE.read_text() == reference.render(), "run tools/role_reference.py"
 
 
+def test_the_page_of_the_farm_check_is_in_step() -> None:
+    reference = tool("check_reference")
+    assert reference.PAGE.read_text() == reference.render(), "run tools/check_reference.py"
+
+
 def test_every_counter_of_a_server_is_explained_and_no_other() -> None:
     declared = re.search(
         r"^counters! \{$(.*?)^\}$", STREAM_COUNTERS.read_text(), re.MULTILINE | re.DOTALL

@@ -34,6 +34,7 @@ from corral.farm.application.change_image import ChangeImage
 from corral.farm.application.change_server import ChangeServer
 from corral.farm.application.change_site import ChangeSite
 from corral.farm.application.change_store import ChangeStore
+from corral.farm.application.check_farm import CheckFarm
 from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.create_farm import CreateFarm
 from corral.farm.application.delete_version import DeleteVersion
@@ -404,6 +405,11 @@ class Application:
     @cached_property
     def rebalance_servers(self) -> RebalanceServers:  # noqa: D102
         return RebalanceServers(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def check_farm(self) -> CheckFarm:  # noqa: D102
+        p = self._ports
+        return CheckFarm(p.transactions, p.farm_key, p.clock)
 
     @cached_property
     def set_balance(self) -> SetBalance:  # noqa: D102

@@ -164,6 +164,8 @@ class ServerReport(Message):
     counters: dict[str, int] = Field(default_factory=dict)
     """The stream server's own counters since its start, by name."""
     store_free_bytes: Bytes | None = None
+    sent_at: float | None = None
+    """Seconds since 1970 by the server's own clock, which the farm compares with its own."""
 
 
 class ReportAccepted(Message):

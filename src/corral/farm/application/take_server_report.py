@@ -81,6 +81,8 @@ class ServerReport:
     overlays: tuple[ReportedOverlay, ...] = ()
     counters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     free_bytes: int | None = None
+    sent_at: datetime | None = None
+    """By the server's own clock."""
 
 
 class TakeServerReport:
@@ -101,7 +103,13 @@ class TakeServerReport:
         with self._transactions.writing() as records:
             records.servers.set_report(
                 server_id,
-                LastReport(now, len(report.sessions), report.free_bytes, report.counters),
+                LastReport(
+                    now,
+                    len(report.sessions),
+                    report.free_bytes,
+                    report.counters,
+                    None if report.sent_at is None else report.sent_at - now,
+                ),
             )
             follow_devices(records, server_id, _sessions(server_id, report), now)
             for overlay in report.overlays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -161,6 +162,11 @@ def server_from(row: AnyRow) -> Server:
             session_count=row.reported_session_count,
             free_bytes=row.reported_free_bytes,
             counters=MappingProxyType(dict(row.reported_counters)),
+            clock_offset=(
+                None
+                if row.reported_clock_offset_ms is None
+                else timedelta(milliseconds=row.reported_clock_offset_ms)
+            ),
         )
     return Server(
         id=ServerId(row.id),
@@ -231,6 +237,11 @@ def report_values(report: LastReport) -> Values:
         "reported_session_count": report.session_count,
         "reported_free_bytes": report.free_bytes,
         "reported_counters": dict(report.counters),
+        "reported_clock_offset_ms": (
+            None
+            if report.clock_offset is None
+            else round(report.clock_offset / timedelta(milliseconds=1))
+        ),
     }
 
 

@@ -28,6 +28,7 @@ REVISIONS: Final = (
     "0009",
     "0010",
     "0011",
+    "0012",
 )
 """Every revision that this release knows, oldest first; a test compares it with the scripts."""
 

@@ -130,6 +130,7 @@ server = Table(
     Column("reported_session_count", Integer),
     Column("reported_free_bytes", BigInteger),
     Column("reported_counters", JSON),
+    Column("reported_clock_offset_ms", BigInteger),
     # No foreign key: SQLite cannot add one to a table that others point to.
     Column("site_id", Uuid, nullable=False, server_default=text(f"'{FIRST_SITE.id.hex}'")),
     Column("description", Text, nullable=False, server_default=text("''")),

@@ -53,6 +53,8 @@ class LastReport:
     """Free space of the file system under the store, if the server could tell."""
     counters: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """The stream server's own counters since its start, by name."""
+    clock_offset: timedelta | None = None
+    """The server's clock minus the farm's; unknown of a server that does not say its time."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ class ExitCode(IntEnum):
     """Damaged bytes were found."""
     ENVIRONMENT = 6
     """This machine lacks something."""
+    FINDINGS = 7
+    """The farm check found something above a notice."""
     UNEXPECTED = 70
     """A fault of Corral's own."""
     INTERRUPTED = 130

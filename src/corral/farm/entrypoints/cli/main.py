@@ -9,6 +9,7 @@ from corral.farm.entrypoints.cli.commands import (
     account_group,
     audit,
     balance,
+    check,
     collection,
     device,
     device_cache,
@@ -42,6 +43,7 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
+farm.commands.command("check", epilog="Example: corral farm check --json")(check.check_farm)
 farm.commands.command(
     "balance", epilog="Example: corral farm balance --automatic --over 25 --every 10"
 )(balance.set_balance)

@@ -12,6 +12,7 @@ from corral.farm.domain.access.token import TokenDigest
 from corral.farm.entrypoints.http import (
     accounts,
     audit,
+    balance,
     collections,
     device_verbs,
     devices,
@@ -111,6 +112,9 @@ def create_app(
             version_verbs.routes(),
             server_verbs.routes(),
             device_verbs.routes(),
+            balance.check_routes(),
+            balance.server_routes(),
+            balance.site_routes(),
             _health(application, logins),
             metrics.routes(registry),
         ),

@@ -11,6 +11,7 @@ from corral.farm.application.change_device import ChangeDevice
 from corral.farm.application.change_server import ChangeServer
 from corral.farm.application.change_site import ChangeSite
 from corral.farm.application.change_store import ChangeStore
+from corral.farm.application.check_farm import CheckFarm
 from corral.farm.application.configure_server import ConfigureServer
 from corral.farm.application.import_devices import ImportDevices
 from corral.farm.application.list_collections import ListCollections, ShowCollection
@@ -20,6 +21,7 @@ from corral.farm.application.list_servers import ListServers, ShowServer
 from corral.farm.application.list_sites import ListSites, ShowSite
 from corral.farm.application.list_stores import ListStores, ShowStore
 from corral.farm.application.log_device_in import LogDeviceIn
+from corral.farm.application.rebalance_servers import RebalanceServers
 from corral.farm.application.recognise_device import RecogniseDevice
 from corral.farm.application.recognise_server import RecogniseServer
 from corral.farm.application.register_device import RegisterDevice
@@ -110,3 +112,7 @@ class Application(AccessApplication, ImagesApplication, TaskApplication, VerbApp
     def show_device(self) -> ShowDevice: ...  # noqa: D102
     @property
     def import_devices(self) -> ImportDevices: ...  # noqa: D102
+    @property
+    def check_farm(self) -> CheckFarm: ...  # noqa: D102
+    @property
+    def rebalance_servers(self) -> RebalanceServers: ...  # noqa: D102

@@ -165,7 +165,18 @@ def _report(message: wire.ServerReport) -> ServerReport:
         overlays=tuple(map(_overlay, message.overlays)),
         counters=MappingProxyType(message.counters),
         free_bytes=message.store_free_bytes,
+        sent_at=_instant(message.sent_at),
     )
+
+
+def _instant(seconds: float | None) -> datetime | None:
+    """Read a server's clock, however wrong it is."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _overlay(message: wire_overlay.OverlayReport) -> ReportedOverlay:

@@ -10,6 +10,7 @@ from uuid import UUID
 import corral_native as native
 import structlog
 
+from corral.farm.adapters.clock import SystemClock
 from corral.farm.adapters.farm_folder.farm_key import is_signed
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.stream.materialisation import Materialiser
@@ -141,6 +142,7 @@ class StreamHost:
             sessions=sessions,
             counters=self.server.counters(),
             store_free_bytes=free,
+            sent_at=SystemClock().now().timestamp(),
         )
 
     def _log_changes(self, present: dict[tuple[str, int], SessionReport]) -> None:

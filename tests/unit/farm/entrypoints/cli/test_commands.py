@@ -255,3 +255,54 @@ def test_a_fault_of_ours_is_one_line(
     assert str(tmp_path / "log" / "corral.log") in said.err
     assert "Traceback" in (tmp_path / "log" / "corral.log").read_text()
     assert "Traceback" in corral("--debug", "farm", "show").err
+
+
+def test_the_farm_check_ends_with_its_own_code(
+    corral: CommandLine, with_images: FarmInMemory
+) -> None:
+    said = corral("farm", "check", "--json")
+    assert said.code == 7
+    assert not said.json["passed"]
+    assert "version-on-one-server" in {one["code"] for one in said.json["findings"]}
+    assert all(one["way_out"] for one in said.json["findings"])
+    for name in ("s2", "s3"):
+        server = with_images.add_server(name)
+        for number in (1, 2):
+            with_images.replicate(with_images.version(f"debian/{number}"), server)
+        both = tuple(with_images.version(f"debian/{number}") for number in (1, 2))
+        with_images.report(server, holds=both)
+    said = corral("farm", "check")
+    assert said.code == 0
+    assert "backup-missing" in said.out
+    assert "not looked at: certificates" in said.out
+
+
+def test_a_rebalance_is_shown_before_it_is_made(
+    corral: CommandLine, with_images: FarmInMemory
+) -> None:
+    with_images.replicate(with_images.version("debian/1"), with_images.add_server("s2"))
+    assert corral("server", "change", "s1", "--power", "0.1").code == 0
+    planned = corral("server", "rebalance", "s1", "--dry-run", "--json").json
+    assert not planned["ordered"]
+    assert [(one["device"], one["from"], one["to"]) for one in planned["moves"]] == [
+        ("pc1", "s1", "s2")
+    ]
+    assert corral("site", "rebalance", "default", "--json").json["ordered"]
+    again = corral("site", "rebalance", "default")
+    assert again.code == 0
+    assert "left alone" in again.out or "nothing is moved" in again.out
+
+
+def test_the_rules_of_balance_are_shown_and_set(corral: CommandLine) -> None:
+    assert corral("farm", "balance", "--json").json == {
+        "automatic": True,
+        "every_seconds": 600,
+        "over_percent": 25,
+        "least_devices": 5,
+        "booting_percent": 20,
+    }
+    assert "by hand only" in corral("farm", "balance", "--by-hand", "--over", "40").out
+    assert corral("farm", "balance", "--json").json["over_percent"] == 40
+    assert json.loads(corral("farm", "balance", "--over", "0", "--json").err)["code"] == (
+        "balance-rule-invalid"
+    )
