@@ -26,7 +26,7 @@ STATES: Final = {
     TaskState.RUNNING: "a worker, or a command in somebody's terminal, is at it",
     TaskState.PAUSED: "rests until somebody resumes it; what it has done is kept",
     TaskState.DONE: "for ever; its result says what it came to",
-    TaskState.FAILED: "its failure has a code of the [list of errors](errors.md); it can be retried",
+    TaskState.FAILED: "its cause has a code of the [list of errors](errors.md); it can be retried",
     TaskState.CANCELLED: "somebody wanted it to end; it can be retried",
 }
 
@@ -74,8 +74,8 @@ def _kinds() -> list[str]:
         *lines,
         "",
         (
-            "Arguments in bold must be given. Paths are those of the worker's machine. No argument can"
-            " hold a secret."
+            "Arguments in bold must be given. Paths are those of the worker's machine."
+            " No argument can hold a secret."
         ),
     ]
 

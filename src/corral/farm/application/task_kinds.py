@@ -12,9 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from corral.farm.application.choose_version import published_version
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.ports.disk_files import DiskFormat
 from corral.farm.application.progress import Amounts
+from corral.farm.application.verify_version import server_to_check
 from corral.farm.domain.access.permission import Permission
 from corral.farm.domain.estate.errors import NoServerError
 from corral.farm.domain.estate.server import ServerName, server_name
@@ -36,14 +38,14 @@ from corral.farm.domain.task.task import TaskKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from corral.farm.application.heal_store import HealStore
-    from corral.farm.application.import_image import ImportImage
+    from corral.farm.application.heal_store import HealingReport, HealStore
+    from corral.farm.application.import_image import ImportImage, ImportOutcome
     from corral.farm.application.list_images import ReplicaView, ShowVersion
     from corral.farm.application.ports.records import Records
     from corral.farm.application.progress import Progress
     from corral.farm.application.replicate_version import ReplicateVersion
-    from corral.farm.application.verify_store import VerifyStore
-    from corral.farm.application.verify_version import VerifyVersion
+    from corral.farm.application.verify_store import StoreReport, VerifyStore
+    from corral.farm.application.verify_version import VerifyVersion, VersionVerification
     from corral.farm.domain.image.version import Version
     from corral.farm.domain.task.task import Argument, Task
 
@@ -232,6 +234,11 @@ def _run_import(verbs: Verbs, task: Task, around: Surroundings) -> str:
         ),
         around.progress,
     )
+    return tell_import(outcome)
+
+
+def tell_import(outcome: ImportOutcome) -> str:
+    """Say what an import came to."""
     done = "published" if outcome.is_published else "unchanged, nothing was published: it is"
     return f"{done} {outcome.version.name}"
 
@@ -284,26 +291,41 @@ def _run_replicate(verbs: Verbs, task: Task, around: Surroundings) -> str:
 
 
 def _read_verify(arguments: Arguments, records: Records) -> Subject:
-    server = records.servers.get(server_name(arguments.text("server")))
-    version = arguments.text("version")
-    if not version:
-        return Subject(server.name, server.name)
-    return Subject(str(VersionName.parse(version)), server.name)
+    server, text = arguments.server(), arguments.text("version")
+    if text:
+        version = published_version(records, VersionName.parse(text))
+        return Subject(text, server_to_check(records, version, server).name)
+    if server is None:
+        reason = "it needs a server, a version, or both"
+        raise TaskArgumentsInvalidError(TaskKind.VERIFY, reason, KINDS[TaskKind.VERIFY].takes)
+    return Subject(server, records.servers.get(server).name)
 
 
 def _run_verify(verbs: Verbs, task: Task, around: Surroundings) -> str:
     arguments = arguments_of(task.request.kind, task.request.arguments)
-    server = server_name(arguments.text("server"))
-    version = arguments.text("version")
+    version, server = arguments.text("version"), task.request.server
     if version:
         name = VersionName.parse(version)
-        if not verbs.verify_version(name, server, around.progress).is_sound:
-            raise VersionDamagedError(version, server)
-        return f"{version} is sound on {server}"
-    found = verbs.verify_store(server, around.progress).found
+        return tell_version(verbs.verify_version(name, server, around.progress))
+    if server is None:
+        raise NoServerError
+    return tell_store(verbs.verify_store(server, around.progress))
+
+
+def tell_version(found: VersionVerification) -> str:
+    """Say what verifying a version came to; raises ``VersionDamagedError``."""
     if not found.is_sound:
-        raise StoreFoundDamagedError(server, found.damaged_chunks, found.checked_chunks)
-    return f"{found.checked_chunks} chunks of {server} are sound"
+        raise VersionDamagedError(str(found.version.name), found.server.name)
+    return f"{found.version.name} is sound on {found.server.name}"
+
+
+def tell_store(report: StoreReport) -> str:
+    """Say what verifying a store came to; raises ``StoreFoundDamagedError``."""
+    found = report.found
+    if not found.is_sound:
+        name = report.server.name
+        raise StoreFoundDamagedError(name, found.damaged_chunks, found.checked_chunks)
+    return f"{found.checked_chunks} chunks of {report.server.name} are sound"
 
 
 def _read_heal(arguments: Arguments, records: Records) -> Subject:
@@ -314,11 +336,16 @@ def _read_heal(arguments: Arguments, records: Records) -> Subject:
 def _run_heal(verbs: Verbs, task: Task, around: Surroundings) -> str:
     arguments = arguments_of(task.request.kind, task.request.arguments)
     server = server_name(arguments.text("server"))
-    healing = verbs.heal_store(server, around.progress).healing
+    return tell_healing(verbs.heal_store(server, around.progress))
+
+
+def tell_healing(report: HealingReport) -> str:
+    """Say what healing a store came to; raises ``StoreFoundDamagedError``."""
+    healing, name = report.healing, report.server.name
     if not healing.is_sound:
         left = healing.damaged_chunks - healing.healed_chunks
-        raise StoreFoundDamagedError(server, left, healing.damaged_chunks)
-    return f"healed {healing.healed_chunks} chunks of {server}"
+        raise StoreFoundDamagedError(name, left, healing.damaged_chunks)
+    return f"healed {healing.healed_chunks} chunks of {name}"
 
 
 KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
@@ -351,7 +378,7 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
         ),
         TaskKind.VERIFY: KindRules(
             takes=("server", "version"),
-            must_have=1,
+            must_have=0,
             permission=Permission.STORE_VERIFY,
             read=_read_verify,
             run=_run_verify,

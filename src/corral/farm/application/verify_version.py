@@ -58,7 +58,7 @@ class VerifyVersion:
         with self._transactions.reading() as records:
             farm = records.farm.get()
             version = published_version(records, name)
-            server = _server_to_check(records, version, server_name)
+            server = server_to_check(records, version, server_name)
         if not self._is_signed(farm.public_key, version.root.signed_message(), version.signature):
             raise SignatureWrongError(str(name))
         store = self._stores.open(server.store.path, farm.id)
@@ -85,7 +85,7 @@ def note_verification(
             records.replicas.put(replica.found_sound(clock.now()))
 
 
-def _server_to_check(records: Records, version: Version, name: ServerName | None) -> Server:
+def server_to_check(records: Records, version: Version, name: ServerName | None) -> Server:
     """Give the named server, or the first that is said to hold the version, damaged or not."""
     if name is not None:
         return records.servers.get(name)

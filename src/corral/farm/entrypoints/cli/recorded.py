@@ -40,7 +40,7 @@ def run_recorded(  # noqa: PLR0913 - what to run, and how it is told
 ) -> Outcome:
     """Give what ``verb`` gives; meanwhile ``corral task list`` shows it, wherever it is asked.
 
-    ``says`` gives the line in which the task keeps what it came to.
+    ``says`` gives the line in which the task keeps what it came to, or raises what failed.
     """
     name = f"{socket.gethostname()}-{os.getpid()}"
     record = _Record(application, application.begin_task(kind, arguments, name))
@@ -58,7 +58,11 @@ def run_recorded(  # noqa: PLR0913 - what to run, and how it is told
     except Exception as error:
         record.end(Failed(Failure.of(TaskInternalError(type(error).__name__))))
         raise
-    record.end(Finished(says(outcome)))
+    try:
+        ending: Ending = Finished(says(outcome))
+    except DomainError as error:
+        ending = Failed(Failure.of(error))
+    record.end(ending)
     return outcome
 
 

@@ -120,6 +120,7 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
 ) -> None:
     """Import a disk and publish it as the next version of an image, new or existing."""
     from corral.farm.application.import_image import ImportRequest  # noqa: PLC0415
+    from corral.farm.application.task_kinds import tell_import  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
     from corral.farm.entrypoints.cli.commands.task import print_queued  # noqa: PLC0415
@@ -153,7 +154,7 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
         arguments,
         lambda progress: application.import_image(request, progress),
         title=f"import {image}",
-        says=lambda outcome: f"published {outcome.version.name}",
+        says=tell_import,
         is_quiet=as_json,
     )
     if as_json:
@@ -338,16 +339,22 @@ def verify_version(
     as_json: JsonOption = False,
 ) -> None:
     """Check a version's signature and every chunk of it in a store (exit code 5 if damaged)."""
+    from corral.farm.application.task_kinds import tell_version  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415 - not for `--help`
     from corral.farm.domain.image.errors import VersionDamagedError  # noqa: PLC0415
-    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415
 
     application = opening.opened(context, farm)
     name = version_named(application, version)
     wanted = None if server is None else server_name(server)
-    found = run_shown(
-        f"verify {name}",
+    arguments: dict[str, Argument] = {"version": str(name), "server": server or ""}
+    found = run_recorded(
+        application,
+        "verify",
+        arguments,
         lambda progress: application.verify_version(name, wanted, progress),
+        title=f"verify {name}",
+        says=tell_version,
         is_quiet=as_json,
     )
     if as_json:

@@ -29,14 +29,19 @@ def verify_store(
     as_json: JsonOption = False,
 ) -> None:
     """Read a whole store and compare every chunk with its name (exit code 5 if one is damaged)."""
+    from corral.farm.application.task_kinds import tell_store  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415 - not for `--help`
-    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415
 
     checked = server_name(name)
     application = opening.opened(context, farm)
-    report = run_shown(
-        f"verify store of {checked}",
+    report = run_recorded(
+        application,
+        "verify",
+        {"server": checked},
         lambda progress: application.verify_store(checked, progress),
+        title=f"verify store of {checked}",
+        says=tell_store,
         is_quiet=as_json,
     )
     if as_json:
@@ -63,14 +68,19 @@ def heal_store(
     as_json: JsonOption = False,
 ) -> None:
     """Replace damaged chunks with sound ones from the other servers (which must be running)."""
+    from corral.farm.application.task_kinds import tell_healing  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415 - not for `--help`
-    from corral.farm.entrypoints.cli.work import run_shown  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415
 
     checked = server_name(name)
     application = opening.opened(context, farm)
-    report = run_shown(
-        f"heal store of {checked}",
+    report = run_recorded(
+        application,
+        "heal",
+        {"server": checked},
         lambda progress: application.heal_store(checked, progress),
+        title=f"heal store of {checked}",
+        says=tell_healing,
         is_quiet=as_json,
     )
     healing = report.healing
