@@ -25,6 +25,7 @@ from corral.farm.adapters.memory.sources import MemoryClock, MemoryIds, MemoryTo
 from corral.farm.application.add_server import NewServer
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.ports.farm_key import SignatureCheck
+from corral.farm.application.ports.passwords import Passwords
 from corral.farm.application.progress import Progress
 from corral.farm.application.sign_in import SharedAttempts
 from corral.farm.application.take_server_report import ServerReport
@@ -54,7 +55,7 @@ class MemoryPorts:
     signature_check: SignatureCheck = is_signed
     image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
     secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
-    passwords: MemoryPasswords = field(default_factory=MemoryPasswords)
+    passwords: Passwords = field(default_factory=MemoryPasswords)
     attempts: SharedAttempts = field(default_factory=SharedAttempts)
     ids: MemoryIds = field(default_factory=MemoryIds)
     tokens: MemoryTokens = field(default_factory=MemoryTokens)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
+from corral.farm.domain.access.password import Password, PasswordDigest
 from corral.farm.entrypoints.http.admission import Limits
 from corral.farm.entrypoints.http.connections import FewConnections
 from tests.integration.http.conftest import SmallFarm, bearer, served
@@ -83,6 +84,48 @@ def test_an_address_beyond_its_rate_is_told_so_and_others_are_served(farm: Small
         assert [answer.status_code for answer in mine] == [200] * 5
         assert flood.statuses[200] <= 5
         assert flood.statuses[429] > 0
+
+
+class Stuck:
+    """Passwords that take for ever to hash, until they are let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.busy = threading.Semaphore(0)
+
+    def digest(self, password: Password) -> PasswordDigest:
+        return PasswordDigest(password.reveal())
+
+    def match(self, digest: PasswordDigest | None, password: Password) -> bool:
+        del digest, password
+        self.busy.release()
+        self.go.wait(SECONDS)
+        return False
+
+
+def test_devices_do_not_wait_for_people_who_guess(farm: SmallFarm) -> None:
+    farm.report_in()
+    passwords = Stuck()
+    farm.ports.passwords = passwords
+
+    def guess(url: str, name: int) -> None:
+        body = {"account": f"nobody{name}", "password": "whatever it may be"}
+        httpx.post(f"{url}/v1/sign-in", json=body, timeout=SECONDS)
+
+    with served(farm, Limits(logins_at_once=2, sign_ins_at_once=2)) as api:
+        url = str(api.base_url)
+        guesses = [threading.Thread(target=guess, args=(url, name)) for name in range(6)]
+        for one in guesses:
+            one.start()
+        try:
+            assert passwords.busy.acquire(timeout=SECONDS)
+            assert passwords.busy.acquire(timeout=SECONDS)
+            for _ in range(3):
+                assert api.post(LOGIN, headers=bearer(farm.device_key)).status_code == 200
+        finally:
+            passwords.go.set()
+            for one in guesses:
+                one.join(SECONDS)
 
 
 def test_connections_of_one_address_leave_room_for_those_of_others(farm: SmallFarm) -> None:

@@ -32,6 +32,8 @@ class Limits:
     """Of a login or a sign-in, which anybody may send."""
     logins_at_once: int = 24
     """Of the 40 worker threads; the others are left to servers and to people."""
+    sign_ins_at_once: int = 4
+    """Each hashes a password for a while; devices do not wait for people who guess."""
     logins_waiting_of_one: int = 128
     """From one address, for a place among those."""
     logins_waiting_of_all: int = 512
@@ -44,7 +46,9 @@ class Limits:
 
 
 _ADDRESSES_REMEMBERED: Final = 4096
-_LOGINS: Final = ("/login", "/sign-in")
+_LOGIN: Final = "/login"
+_SIGN_IN: Final = "/sign-in"
+_LOGINS: Final = (_LOGIN, _SIGN_IN)
 """How the paths end that anybody may call as often as they like."""
 
 
@@ -75,9 +79,13 @@ class Admission:
         self._limits = limits
         self._monotonic = monotonic
         self._budget = LoginBudget(limits)
-        self._turns = Turns(
-            limits.logins_at_once, limits.logins_waiting_of_one, limits.logins_waiting_of_all
-        )
+        self._turns = {
+            ending: Turns(places, limits.logins_waiting_of_one, limits.logins_waiting_of_all)
+            for ending, places in (
+                (_LOGIN, limits.logins_at_once),
+                (_SIGN_IN, limits.sign_ins_at_once),
+            )
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer it."""
@@ -108,11 +116,12 @@ class Admission:
 
     async def _login(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = network_of(scope["client"][0]) if scope["client"] else ""
+        turns = self._turns[_LOGIN if scope["path"].endswith(_LOGIN) else _SIGN_IN]
         if not self._budget.take(address, self._monotonic()):
             detail = "too many logins from this address; try again after the given time"
             answer = problem(HTTPStatus.TOO_MANY_REQUESTS, "login-flood", detail)
             await answer(scope, receive, send)
-        elif not await self._turn(address):
+        elif not await self._turn(turns, address):
             detail = "too many are logging in at this moment; try again"
             answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "login-busy", detail)
             await answer(scope, receive, send)
@@ -120,12 +129,12 @@ class Admission:
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._turns.give_back()
+                turns.give_back()
 
-    async def _turn(self, address: str) -> bool:
+    async def _turn(self, turns: Turns, address: str) -> bool:
         try:
             async with asyncio.timeout(self._limits.login_seconds):
-                return await self._turns.take(address)
+                return await turns.take(address)
         except TimeoutError:
             return False
 
