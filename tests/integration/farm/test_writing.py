@@ -48,6 +48,14 @@ class Device:
         answer: dict[str, Any] = answers[-1].json()
         return answer
 
+    def configuration(self, home: Path) -> dict[str, Any]:
+        """Give what the device's client logs in with."""
+        key_file = home / f"{self.name}.key"
+        key_file.touch(mode=0o600)
+        key_file.write_text(self.key)
+        urls = [self.estate.api_url]
+        return {"login": {"urls": urls, "device": self.name, "key_file": str(key_file)}}
+
     def node(self, answer: Mapping[str, Any]) -> str:
         return nbd_node(self.estate.servers[answer["servers"][0]["name"]], answer)
 
@@ -156,6 +164,43 @@ def test_what_a_device_writes_becomes_the_next_version(estate: Estate, tmp_path:
     assert (after["export"], after["root"]) == ("work/2", sealed["root"])
     reader.qemu_io(after, f"read -P 0xa5 {WRITTEN_AT} {WRITTEN}", "read -P 0 0 64k")
     assert writer.login()["export"] == "work/2"
+
+
+def test_an_image_is_updated_through_the_devices_own_client(estate: Estate, tmp_path: Path) -> None:
+    corral = estate.corral
+    work = Work(estate, "update", tmp_path)
+    writer, reader = work.device("updater", 7), work.device("updated", 8)
+    corral.ask("image", "maintain", "update", "--device", "updater")
+    client = estate.start_client("updater", writer.configuration(tmp_path))
+    on_disk(client.disk, f"write -P 0xa5 {WRITTEN_AT} {WRITTEN}", "flush")
+    work.content[WRITTEN_AT : WRITTEN_AT + WRITTEN] = b"\xa5" * WRITTEN
+    work.wait_for_clients(1)
+    assert corral.refusal("image", "promote", "update").code == "writer-on"
+    client.end()
+    work.wait_for_clients(0)
+    sealed = corral.ask("image", "promote", "update", "--to", "production", "--wait")
+    estate.wait_for(
+        lambda: reader.login()["root"] == sealed["root"], "the version was not released"
+    )
+    second = estate.start_client("updated", reader.configuration(tmp_path))
+    assert second.read_once(sealed["root"]).verdicts == ("ok",)
+    on_disk(second.disk, f"read -P 0xa5 {WRITTEN_AT} {WRITTEN}", is_written=False)
+    work.expect("update/2", "s1")
+
+
+def on_disk(socket: Path, *commands: str, is_written: bool = True) -> None:
+    """Run qemu-io's commands on the disk that a device's client serves."""
+    words = [word for command in commands for word in ("-c", command)]
+    disk = f"nbd+unix:///?socket={socket}"
+    done = subprocess.run(
+        ["qemu-io", "-f", "raw", *([] if is_written else ["-r"]), *words, disk],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed" not in done.stdout, done.stdout
 
 
 def work_byte(offset: int) -> int:
