@@ -19,11 +19,13 @@ from corral.farm.domain.image.errors import (
 from corral.farm.domain.image.image import Image, ImageId, ImageName
 from corral.farm.domain.image.replica import Replica, ReplicaState
 from corral.farm.domain.image.version import (
+    Access,
     Version,
     VersionName,
     VersionNumber,
     newest_published,
 )
+from corral.farm.domain.image.version_errors import ReleaseInPastError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,10 @@ class ImportRequest:
     """Refuse an image that exists."""
     even_if_unchanged: bool = False
     """Publish although the newest version has the same content."""
+    to: Access = Access.PRODUCTION
+    """Who may start it."""
+    release_at: datetime | None = None
+    """Not before, for production; none as soon as every server that must serve it has it."""
     also: Callable[[Records, Version], None] | None = None
     """Called in the transaction that publishes; what it raises undoes that."""
 
@@ -108,6 +114,9 @@ class ImportImage:
 
     def __call__(self, request: ImportRequest, progress: Progress) -> ImportOutcome:
         """Import and publish; ``ImageBusyError`` at once if another import of the image runs."""
+        at, now = request.release_at, self._clock.now()
+        if at is not None and at <= now:
+            raise ReleaseInPastError(request.image, at, now)
         with self._locks.hold(request.image):
             with self._transactions.reading() as records:
                 farm = records.farm.get()
@@ -152,6 +161,8 @@ class ImportImage:
                 signature=signature,
                 published_at=now,
                 description=request.description,
+                access=request.to,
+                release_at=request.release_at,
             )
             records.versions.publish(version)
             complete_deletions(records, disk.root)

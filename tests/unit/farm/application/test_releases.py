@@ -1,16 +1,21 @@
 """When production devices start a version that was promoted: computed, never done by a job."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
+from corral.farm.application.change_device import DeviceEdit
+from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.note_releases import FARM
-from corral.farm.domain.delivery.device import Device
+from corral.farm.application.progress import Progress
+from corral.farm.domain.delivery.device import Device, DeviceType
 from corral.farm.domain.estate.server import Server
 from corral.farm.domain.image.standing import Standing, VersionEvent
-from corral.farm.domain.image.version import Version, VersionName
-from corral.farm.domain.image.version_errors import VersionWaitsError
+from corral.farm.domain.image.version import Access, Version, VersionName
+from corral.farm.domain.image.version_errors import ReleaseInPastError, VersionWaitsError
 
 
 def standing(farm: FarmInMemory, version: Version) -> Standing:
@@ -119,3 +124,33 @@ def test_a_running_device_renews_for_a_version_that_was_taken_back(
     as_pending(farm, second, seconds=60)
     renewed = farm.application.log_device_in(device.id, second.root)
     assert str(renewed.version.name) == "debian/2"
+
+
+def test_an_import_can_be_tried_before_it_is_for_everybody(
+    farm: FarmInMemory, two: tuple[Server, Server]
+) -> None:
+    first = farm.import_disk("debian", disk(1)).version
+    device = farm.add_device("pc1", "debian")
+    path = Path("/disks/debian")
+    farm.ports.files[path] = disk(2)
+    request = ImportRequest(first.name.image, path, to=Access.TEST)
+    tried = farm.application.import_image(request, Progress()).version
+    assert tried.standing is Standing.TEST
+    farm.report(two[0], holds=(first, tried))
+    assert started(farm, device) == "debian/1"
+    farm.application.change_device(device.name, DeviceEdit(type=DeviceType.TEST))
+    assert started(farm, device) == "debian/2"
+
+
+def test_an_import_waits_for_its_date(farm: FarmInMemory, two: tuple[Server, Server]) -> None:
+    version = farm.import_disk("debian", disk(1)).version
+    path, now = Path("/disks/debian"), farm.ports.clock.now()
+    farm.ports.files[path] = disk(2)
+    request = ImportRequest(version.name.image, path, release_at=now + timedelta(hours=1))
+    dated = farm.application.import_image(request, Progress()).version
+    assert dated.standing is Standing.PENDING
+    farm.wait(3600)
+    farm.report(two[0], holds=(version, dated))
+    assert standing(farm, dated) is Standing.PRODUCTION
+    with pytest.raises(ReleaseInPastError):
+        farm.application.import_image(replace(request, release_at=now), Progress())

@@ -32,6 +32,7 @@ from corral.farm.entrypoints.cli.overlays import overlay_line
 
 # The enum is small and pure; Typer needs it to offer and check the words.
 from corral.farm.application.ports.disk_files import DiskFormat  # isort: skip
+from corral.farm.domain.image.version import Access  # isort: skip
 
 if TYPE_CHECKING:
     from corral.farm.application.import_image import ImportOutcome
@@ -115,6 +116,16 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
             "--detach", help="Queue it for a worker, and do not wait.", show_default=False
         ),
     ] = False,
+    to: Annotated[Access, typer.Option("--to", help="Who may start it.")] = Access.PRODUCTION,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="WHEN",
+            help="Not released before this date, with its time and zone.",
+            show_default="as soon as every server that must serve it has it",
+        ),
+    ] = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -123,9 +134,13 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
     from corral.farm.application.task_kinds import tell_import  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+    from corral.farm.domain.image.release import release_time  # noqa: PLC0415
     from corral.farm.entrypoints.cli.commands.task import print_queued  # noqa: PLC0415
     from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415
 
+    if at is not None and to is not Access.PRODUCTION:
+        message = "only a release to production has a date"
+        raise typer.BadParameter(message)
     request = ImportRequest(
         image=image_name(image),
         path=path.absolute(),
@@ -134,6 +149,8 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
         description=description,
         must_be_new=new,
         even_if_unchanged=even_if_unchanged,
+        to=to,
+        release_at=None if at is None else release_time(at),
     )
     arguments: dict[str, Argument] = {
         "image": image,
@@ -173,6 +190,7 @@ def _print_outcome(outcome: "ImportOutcome") -> None:
         return
     facts = [
         ("published", str(version.name)),
+        ("standing", version.standing.value),
         ("root", version.root.hex),
         ("size", human_size(version.size_bytes)),
         ("chunks", f"{disk.chunks}, of which {disk.zero_chunks} are zeros"),
