@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from tests.contract.things import FARM, image, version
+from tests.contract.things import FARM, image, site, version
 
 from corral.farm.adapters.sql.transactions import SqlTransactions
 from corral.farm.domain.errors import DomainError
+from corral.farm.domain.estate.site import SiteChangedError
 from corral.farm.domain.image.errors import VersionChangedError
 
 
@@ -71,6 +73,27 @@ def test_no_rise_of_the_generation_is_lost(database_url: str) -> None:
     assert at_once(*[raise_it] * 4) == []
     with first.reading() as records:
         assert records.farm.get().generation == 41
+    first.close()
+
+
+def test_of_many_who_change_what_they_saw_one_does(database_url: str) -> None:
+    seen = site("basel", 1)
+    first = SqlTransactions(database_url)
+    first.set_up()
+    with first.writing() as records:
+        records.sites.add(seen)
+
+    def change() -> None:
+        mine = SqlTransactions(database_url)
+        try:
+            with mine.writing() as records:
+                records.sites.change(seen, replace(seen, description="mine"))
+        finally:
+            mine.close()
+
+    assert [type(error) for error in at_once(*[change] * 8)] == [SiteChangedError] * 7
+    with first.reading() as records:
+        assert records.sites.get(seen.name).revision == 2
     first.close()
 
 
