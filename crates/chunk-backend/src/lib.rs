@@ -14,6 +14,7 @@ mod import;
 mod ingest;
 mod manifest;
 mod overlay;
+mod pace;
 mod pack_writer;
 mod progress;
 mod ready;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::pace::{Pace, now};
+
 #[derive(Debug, Default)]
 struct Counters {
     total_bytes: AtomicU64,
@@ -11,6 +13,7 @@ struct Counters {
     new_bytes: AtomicU64,
     stored_bytes: AtomicU64,
     is_cancelled: AtomicBool,
+    pace: Pace,
 }
 
 /// Shared between the thread that works and those that watch or cancel; a clone is the same progress.
@@ -47,6 +50,26 @@ impl Progress {
             new_chunks: counters.new_chunks.load(Relaxed),
             new_bytes: counters.new_bytes.load(Relaxed),
             stored_bytes: counters.stored_bytes.load(Relaxed),
+        }
+    }
+
+    /// Let the work take no more than so many bytes a second from elsewhere; may be changed while it goes on.
+    pub fn set_rate(&self, bytes_a_second: Option<u64>) {
+        self.0.pace.set(bytes_a_second);
+    }
+
+    /// How many things of `each` bytes may be asked for at once, `most` at the most: what comes in about a second.
+    pub(crate) fn batch(&self, each: u64, most: usize) -> usize {
+        match self.0.pace.rate() {
+            Some(rate) => usize::try_from(rate / each).unwrap_or(most).clamp(1, most),
+            None => most,
+        }
+    }
+
+    /// Note what came from elsewhere, and wait until more may come, or the work is cancelled.
+    pub(crate) fn give_way(&self, bytes: u64) {
+        if let Some(due) = self.0.pace.note(bytes, now()) {
+            self.0.pace.wait(due, &|| self.is_cancelled());
         }
     }
 

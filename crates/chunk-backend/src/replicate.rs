@@ -217,16 +217,30 @@ impl Work<'_> {
         })
     }
 
-    /// Get `names` from peers, write what is sound, and give its plain bytes to `visit`.
+    /// Get `names` from peers at the pace that is allowed, write what is sound, and give its plain bytes to `visit`.
     fn fetch(
         &mut self,
         names: &[ChunkName],
         visit: &mut dyn FnMut(ChunkName, Vec<u8>),
     ) -> Result<(), ReplicateError> {
-        if names.is_empty() {
-            return Ok(());
+        let mut left = names;
+        while !left.is_empty() {
+            self.check_cancelled()?;
+            let at_once = self.progress.batch(CHUNK_BYTES, left.len());
+            let (batch, rest) = left.split_at(at_once);
+            let before = self.fetched_bytes;
+            self.fetch_batch(batch, visit)?;
+            self.progress.give_way(self.fetched_bytes - before);
+            left = rest;
         }
-        self.check_cancelled()?;
+        Ok(())
+    }
+
+    fn fetch_batch(
+        &mut self,
+        names: &[ChunkName],
+        visit: &mut dyn FnMut(ChunkName, Vec<u8>),
+    ) -> Result<(), ReplicateError> {
         let (root, peers, progress) = (self.root, self.peers, self.progress);
         let mut failure: Option<IoFailure> = None;
         let fetched = peers.fetch(names, &mut |entry| {

@@ -46,6 +46,12 @@ impl Progress {
         self.inner.is_cancelled()
     }
 
+    /// Take no more than so many bytes a second from elsewhere; none for as fast as it goes.
+    #[pyo3(signature = (bytes_a_second=None))]
+    fn set_rate(&self, bytes_a_second: Option<u64>) {
+        self.inner.set_rate(bytes_a_second);
+    }
+
     fn cancel(&self) {
         self.inner.cancel();
     }

@@ -104,7 +104,9 @@ from corral.farm.application.schedule_tasks import (
 from corral.farm.application.set_balance import SetBalance
 from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.set_password import ChangeOwnPassword, SetPassword
+from corral.farm.application.set_replication import LimitReplication, SetCopies
 from corral.farm.application.show_farm import ShowFarm
+from corral.farm.application.show_replication import ShowReplication
 from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.sign_in import SharedAttempts, SignIn
 from corral.farm.application.start_task import BeginTask, StartTask
@@ -544,6 +546,18 @@ class Application:
         return ReplicateVersion(self._ports.transactions, self._ports.clock)
 
     @cached_property
+    def set_copies(self) -> SetCopies:  # noqa: D102
+        return SetCopies(self._ports.transactions, self._ports.clock)
+
+    @cached_property
+    def limit_replication(self) -> LimitReplication:  # noqa: D102
+        return LimitReplication(self._ports.transactions)
+
+    @cached_property
+    def show_replication(self) -> ShowReplication:  # noqa: D102
+        return ShowReplication(self._ports.transactions, self._ports.clock)
+
+    @cached_property
     def register_device(self) -> RegisterDevice:  # noqa: D102
         p = self._ports
         return RegisterDevice(p.transactions, p.secret_files, p.ids, p.tokens, p.clock)
@@ -641,7 +655,7 @@ class Application:
 
     @cached_property
     def change_server(self) -> ChangeServer:  # noqa: D102
-        return ChangeServer(self._ports.transactions)
+        return ChangeServer(self._ports.transactions, self._ports.clock)
 
     @cached_property
     def import_devices(self) -> ImportDevices:  # noqa: D102

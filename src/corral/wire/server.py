@@ -77,6 +77,9 @@ class ServerConfiguration(Message):
     replication_ticket: str
     """Opens the chunk servers of the peers; a secret."""
     draining: bool = False
+    replication_rate: int | None = None
+    """Bytes a second that all replication of this server together may take now; none for no
+    limit. Heals that a device waits for are not held up."""
     reader_digest: Base64 = ""
     """SHA-256 of the key that opens the metrics at the management address; empty for nobody."""
     management: Address | None = None

@@ -69,6 +69,8 @@ class Estate:
     def build(self) -> None:
         """Create the farm, import an image, start everything and have ``s2`` fetch the image."""
         self.corral.ask("farm", "create", "test", "--api", self.api_url)
+        # The tests say themselves who holds what.
+        self.corral.ask("replication", "policy", "default", "1")
         self.add_server("s1", chunks_through=self.relay)
         self.add_server("s2")
         self.disk = write_mixed_disk(self.home / "disk.raw")

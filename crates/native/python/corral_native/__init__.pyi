@@ -92,6 +92,8 @@ class Progress:
         """Bytes that the new chunks take in packs."""
     @property
     def is_cancelled(self) -> bool: ...
+    def set_rate(self, bytes_a_second: int | None = None) -> None:
+        """Let a replication take no more than this from its peers; may be changed meanwhile."""
     def cancel(self) -> None: ...
 
 @final

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corral.farm.application.spread_versions import spread_versions
 from corral.farm.domain.estate.capacity import NORMAL_POWER
 from corral.farm.domain.estate.errors import ServerNameTakenError
 from corral.farm.domain.estate.server import Server, ServerId, ServerName
@@ -119,6 +120,7 @@ class AddServer:
             records.stores.with_id(server.store.belongs_to)
             records.servers.add(server)
             records.farm.raise_generation()
+            spread_versions(records, server.added_at)
             # Inside the transaction: a server whose token nobody has would be of no use.
             file = self._secret_files.for_server(farm, server, token)
         return AddedServer(server, file)

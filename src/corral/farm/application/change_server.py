@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.edits import KEEP, Edit, Keep, edited
+from corral.farm.application.spread_versions import spread_versions
 from corral.farm.domain.estate.errors import ServerChangedError
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.estate.address import Address
     from corral.farm.domain.estate.capacity import DeviceLimit, PowerRating
     from corral.farm.domain.estate.server import Server, ServerName
@@ -42,8 +44,9 @@ class ServerEdit:
 class ChangeServer:
     """Says what a server can bear, where it is reached, and where it belongs."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock) -> None:
         self._transactions = transactions
+        self._clock = clock
 
     def __call__(self, name: ServerName, edit: ServerEdit, revision: int | None = None) -> Server:
         """Give the server as it is now.
@@ -62,6 +65,8 @@ class ChangeServer:
             changed = records.servers.change(seen, after)
             # The others learn where they get chunks, and who gives them none.
             records.farm.raise_generation()
+            # It may have come to another store, or back from maintenance.
+            spread_versions(records, self._clock.now())
             return changed
 
 

@@ -83,6 +83,8 @@ class ServerConfiguration:
     replication_ticket: str
     overlays: tuple[WantedOverlay, ...] = ()
     moves: tuple[WantedMove, ...] = ()
+    replication_rate: int | None = None
+    """Bytes a second, by the rule of the server's site at this time of day."""
 
     @property
     def generation(self) -> int:
@@ -103,6 +105,7 @@ class ConfigureServer:
         with self._transactions.reading() as records:
             farm = records.farm.get()
             server = records.servers.with_id(server_id)
+            site = records.sites.with_id(server.site_id)
             others = {other.id: other for other in records.servers.all() if other.id != server.id}
             moves = tuple(
                 WantedMove(move.device_id, others[move.target].name)
@@ -156,4 +159,5 @@ class ConfigureServer:
             moves=moves,
             replication_ticket=replication_ticket(server, self._key, self._clock.now()),
             overlays=overlays,
+            replication_rate=site.bandwidth.rate_at(self._clock.now()),
         )

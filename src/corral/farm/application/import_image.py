@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from corral.farm.application.complete_deletions import complete_deletions
 from corral.farm.application.note_releases import note_releases
 from corral.farm.application.shared_folders import note_for_sharers
+from corral.farm.application.spread_versions import spread_versions
 from corral.farm.application.writers import refuse_in_maintenance
 from corral.farm.domain.estate.errors import NoServerError
 from corral.farm.domain.image.change import PUBLISH, VersionChange
@@ -167,6 +168,7 @@ class ImportImage:
             records.versions.publish(version)
             complete_deletions(records, disk.root)
             _note_complete(records, server, disk, now)
+            spread_versions(records, now, (disk.root,))
             records.version_changes.note(
                 VersionChange(image.id, version.number, now, self._by, PUBLISH)
             )
@@ -178,7 +180,9 @@ class ImportImage:
     def _note_replica(self, server: Server, disk: ImportedDisk) -> None:
         """Remember that this server, too, holds what it was given again."""
         with self._transactions.writing() as records:
-            _note_complete(records, server, disk, self._clock.now())
+            now = self._clock.now()
+            _note_complete(records, server, disk, now)
+            spread_versions(records, now, (disk.root,))
 
 
 def _chosen_server(records: Records, name: ServerName | None) -> Server:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.capacity import DeviceLimit, PowerRating
 from corral.farm.domain.estate.collection import Collection, CollectionId, CollectionName
 from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, FarmName
+from corral.farm.domain.estate.replication import UNLIMITED, Bandwidth, Window
 from corral.farm.domain.estate.server import (
     LastReport,
     Server,
@@ -50,6 +51,8 @@ from corral.farm.domain.image.write_cache import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Row
 
 # A row's columns are typed by the query that asked for them, which is out of the checker's sight.
@@ -92,7 +95,34 @@ def site_from(row: AnyRow) -> Site:
         name=SiteName(row.name),
         description=row.description,
         subnets=tuple(map(Subnet.parse, row.subnets)),
+        bandwidth=_bandwidth_from(row.bandwidth),
         revision=row.revision,
+    )
+
+
+def _bandwidth_value(bandwidth: Bandwidth) -> dict[str, object] | None:
+    if bandwidth == UNLIMITED:
+        return None
+    return {
+        "rate": bandwidth.rate,
+        "zone": bandwidth.zone,
+        "windows": [
+            {"begins": f"{w.begins:%H:%M}", "ends": f"{w.ends:%H:%M}", "rate": w.rate}
+            for w in bandwidth.windows
+        ],
+    }
+
+
+def _bandwidth_from(value: Mapping[str, Any] | None) -> Bandwidth:
+    if value is None:
+        return UNLIMITED
+    return Bandwidth(
+        value["rate"],
+        tuple(
+            Window(time.fromisoformat(w["begins"]), time.fromisoformat(w["ends"]), w["rate"])
+            for w in value["windows"]
+        ),
+        value["zone"],
     )
 
 
@@ -103,6 +133,7 @@ def site_values(site: Site) -> Values:
         "name": site.name,
         "description": site.description,
         "subnets": [str(subnet) for subnet in site.subnets],
+        "bandwidth": _bandwidth_value(site.bandwidth),
         "revision": site.revision,
     }
 
@@ -137,6 +168,7 @@ def store_from(row: AnyRow) -> Store:
         description=row.description,
         default_path=None if row.default_path is None else Path(row.default_path),
         shared=row.shared,
+        copies=row.copies,
         revision=row.revision,
     )
 
@@ -149,6 +181,7 @@ def store_values(store: Store) -> Values:
         "description": store.description,
         "default_path": None if store.default_path is None else str(store.default_path),
         "shared": store.shared,
+        "copies": store.copies,
         "revision": store.revision,
     }
 

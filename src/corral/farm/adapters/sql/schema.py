@@ -29,6 +29,7 @@ REVISIONS: Final = (
     "0010",
     "0011",
     "0012",
+    "0013",
 )
 """Every revision that this release knows, oldest first; a test compares it with the scripts."""
 

@@ -90,6 +90,8 @@ site = Table(
     Column("description", Text, nullable=False),
     Column("subnets", JSON, nullable=False),
     Column("revision", Integer, nullable=False),
+    # None for no limit.
+    Column("bandwidth", JSON(none_as_null=True)),
 )
 
 collection = Table(
@@ -112,6 +114,7 @@ store = Table(
     Column("default_path", Text),
     Column("shared", Boolean(create_constraint=False), nullable=False),
     Column("revision", Integer, nullable=False),
+    Column("copies", Integer),
 )
 
 server = Table(

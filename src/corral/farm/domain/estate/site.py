@@ -13,6 +13,7 @@ from corral.farm.domain.errors import (
     TakenError,
     UnknownThingError,
 )
+from corral.farm.domain.estate.replication import UNLIMITED, Bandwidth
 from corral.farm.domain.naming import checked_name, some_of
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class Site:
     description: str = ""
     subnets: tuple[Subnet, ...] = ()
     """Where its devices are; no two sites have an address in common."""
+    bandwidth: Bandwidth = UNLIMITED
+    """What copies may take of the lines of its servers."""
     revision: int = 1
     """Raised by each change, so that of two people who change one thing the second is told."""
 

@@ -127,6 +127,8 @@ class Store:
     """The folder of each server that names none of its own."""
     shared: bool = False
     """Whether servers may share one folder, on a file system that each of them sees."""
+    copies: int | None = None
+    """How many servers hold each of its versions; none for all of them."""
     revision: int = 1
 
     @property

@@ -18,6 +18,7 @@ from corral.farm.entrypoints.cli.commands import (
     image,
     named_store,
     replica,
+    replication,
     role,
     schedule,
     serve,
@@ -67,6 +68,7 @@ device.commands.add_typer(device_cache.commands)
 app.add_typer(device.commands, name="device")
 app.add_typer(session.commands, name="session")
 app.add_typer(replica.commands, name="replica")
+app.add_typer(replication.commands, name="replication")
 app.command("status", epilog="Example: corral status")(status.show_status)
 app.add_typer(account.commands, name="account")
 app.add_typer(account_group.commands, name="group")

@@ -22,6 +22,7 @@ from corral.farm.entrypoints.http import (
     images,
     lists,
     metrics,
+    replication,
     server_verbs,
     servers,
     sign_in,
@@ -117,6 +118,7 @@ def create_app(
             balance.site_routes(),
             _health(application, logins),
             metrics.routes(registry),
+            replication.routes(),
         ),
     )
     app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)

@@ -29,7 +29,9 @@ from corral.farm.application.remove_collection import RemoveCollection
 from corral.farm.application.remove_device import RemoveDevice
 from corral.farm.application.remove_site import RemoveSite
 from corral.farm.application.remove_store import RemoveStore
+from corral.farm.application.set_replication import LimitReplication, SetCopies
 from corral.farm.application.show_farm import ShowFarm
+from corral.farm.application.show_replication import ShowReplication
 from corral.farm.application.show_status import ShowStatus
 from corral.farm.application.take_server_report import TakeServerReport
 from corral.farm.domain.access.actor import Actor
@@ -116,3 +118,9 @@ class Application(AccessApplication, ImagesApplication, TaskApplication, VerbApp
     def check_farm(self) -> CheckFarm: ...  # noqa: D102
     @property
     def rebalance_servers(self) -> RebalanceServers: ...  # noqa: D102
+    @property
+    def show_replication(self) -> ShowReplication: ...  # noqa: D102
+    @property
+    def set_copies(self) -> SetCopies: ...  # noqa: D102
+    @property
+    def limit_replication(self) -> LimitReplication: ...  # noqa: D102

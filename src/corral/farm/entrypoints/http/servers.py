@@ -117,6 +117,7 @@ def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.Ser
         ),
         replication_ticket=wanted.replication_ticket,
         draining=wanted.server.draining,
+        replication_rate=wanted.replication_rate,
         reader_digest=_base64(reader.value),
         management=None if wanted.server.management is None else str(wanted.server.management),
         removals=tuple(root.hex for root in wanted.removals),

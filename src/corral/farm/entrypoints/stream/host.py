@@ -264,6 +264,7 @@ class StreamHost:
                 _log.error("not fetched", export=replica.export, code=error.code)
                 continue
             replicas[replica.root] = (replica, self._peers_of(replica.root))
+        self.replicator.limit(wanted.replication_rate)
         self.replicator.want(replicas)
 
     def _check_signature(self, signed: Export | Replica) -> None:

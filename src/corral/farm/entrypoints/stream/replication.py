@@ -81,6 +81,7 @@ class Replicator:
     _wake: threading.Event = field(default_factory=threading.Event)
     _works: dict[str, _Work] = field(default_factory=dict)
     _current: _Work | None = None
+    _rate: int | None = None
     _is_healing: bool = False
     _is_stopping: bool = False
     _thread: threading.Thread = field(init=False)
@@ -91,6 +92,13 @@ class Replicator:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def limit(self, bytes_a_second: int | None) -> None:
+        """Take no more than this from the peers, what is being fetched now included."""
+        with self._lock:
+            self._rate = bytes_a_second
+            if self._current is not None and self._current.progress is not None:
+                self._current.progress.set_rate(bytes_a_second)
 
     def want(self, replicas: Mapping[str, tuple[Replica, native.Peers]]) -> None:
         """Hold these, by root, and no longer care for others; a fetch of one of those ends."""
@@ -149,6 +157,7 @@ class Replicator:
             if self._is_stopping or self._works.get(root) is not work:
                 return
             progress = work.progress = native.Progress()
+            progress.set_rate(self._rate)
             doubt, is_doubted = work.wanted.doubt, work.is_doubted
             self._current, self._is_healing = work, is_doubted
             if not is_doubted:

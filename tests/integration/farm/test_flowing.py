@@ -1,0 +1,84 @@
+"""Versions flow by themselves to every server of the store, at the rate of its site."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.integration.farm.disks import write_random_disk
+from tests.integration.farm.estate import IMAGE, Estate
+
+SIZE_BYTES: Final = 4 << 20
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[Estate]:
+    """Two servers, nothing on them yet, and the policy that a farm begins with."""
+    estate = Estate.at(tmp_path)
+    try:
+        estate.corral.ask("farm", "create", "test", "--api", estate.api_url)
+        for name in ("s1", "s2"):
+            estate.add_server(name)
+        estate.bring_up()
+        yield estate
+    finally:
+        estate.end()
+
+
+def copies(estate: Estate) -> dict[str, Any]:
+    return {line["server"]: line for line in estate.corral.ask("replication", "status")}
+
+
+def is_in_step(estate: Estate, server: str) -> bool:
+    line = copies(estate).get(server)
+    return line is not None and line["state"] == "in step"
+
+
+def publish(estate: Estate, home: Path) -> None:
+    disk = write_random_disk(home / "disk.raw", SIZE_BYTES)
+    estate.version = estate.corral.ask("image", "import", IMAGE, str(disk), "--server", "s1")
+
+
+def test_new_version_is_on_every_server_without_anybody_asking(
+    estate: Estate, tmp_path: Path
+) -> None:
+    publish(estate, tmp_path)
+    estate.wait_for(lambda: is_in_step(estate, "s2"), "the version did not flow")
+    assert copies(estate)["s2"]["left_bytes"] == 0
+    assert copies(estate)["s2"]["percent"] == 100
+
+
+def test_slow_line_is_kept_to_and_a_killed_copy_goes_on_where_it_was(
+    estate: Estate, tmp_path: Path
+) -> None:
+    # So slow that it surely goes on while we look: a chunk in 16 seconds.
+    estate.corral.ask("replication", "limit", "default", "--rate", "4K")
+    server = estate.servers["s2"]
+    estate.wait_for(
+        lambda: json.loads(server.kept_configuration.read_bytes())["replication_rate"] == 4096,
+        "the limit did not arrive",
+    )
+    publish(estate, tmp_path)
+    estate.wait_for(lambda: copies(estate)["s2"]["done_bytes"] > 0, "nothing came")
+    slow = copies(estate)["s2"]
+    assert slow["state"] == "copying"
+    assert slow["left_bytes"] > 0
+
+    estate.kill("s2")
+    estate.start_stream("s2")
+    estate.corral.ask("replication", "limit", "default")
+    estate.wait_for(lambda: is_in_step(estate, "s2"), "the copy did not go on")
+    client = estate.start_client("pc1-flow", _login(estate, ["s2"]))
+    assert client.read_once(estate.root).verdicts == ("ok",)
+
+
+def _login(estate: Estate, servers: list[str]) -> dict[str, Any]:
+    mac = ("--mac", "52:54:00:00:00:01")
+    added = estate.corral.ask("device", "add", "pc1", *mac, "--image", IMAGE)
+    estate.key_file = Path(added["key_file"])
+    answer: dict[str, Any] = estate.log_in().raise_for_status().json()
+    answer["servers"] = [one for one in answer["servers"] if one["name"] in servers]
+    assert answer["servers"]
+    return answer
