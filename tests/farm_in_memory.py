@@ -33,6 +33,7 @@ from corral.farm.domain.delivery.device import Device, MacAddress, device_name
 from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.farm import ApiUrl, farm_name
 from corral.farm.domain.estate.server import Server, server_name
+from corral.farm.domain.estate.store import FIRST_STORE
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.version import Version, VersionName
@@ -69,6 +70,8 @@ class FarmInMemory:
             farm_name("home"), (ApiUrl("http://127.0.0.1:10800"),)
         )
         self.administrator = created.administrator
+        # Most tests say themselves who holds what.
+        self.application.set_copies(FIRST_STORE.name, 1)
 
     def add_server(self, name: str) -> Server:
         place = 1 + len(self.application.list_servers())

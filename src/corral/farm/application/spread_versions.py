@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corral.farm.application.shared_folders import note_for_sharers
 from corral.farm.domain.estate.replication import Member, wanted_holders
 from corral.farm.domain.image.replica import Replica
 
@@ -48,6 +49,9 @@ def spread_versions(
                 if records.replicas.find(server_id, root) is None:
                     records.replicas.put(Replica(server_id, root, now, total_bytes=size_bytes))
                     added += 1
+            for replica in present:
+                if replica.is_complete:
+                    note_for_sharers(records, replica)
     if added:
         records.farm.raise_generation()
     return added

@@ -88,7 +88,8 @@ def test_new_farm_has_a_site_a_collection_and_a_store_for_whatever_comes(
     (collection,) = farm.application.list_collections()
     assert (collection.collection, collection.devices) == (FIRST_COLLECTION, 1)
     (store,) = farm.application.list_stores()
-    assert (store.store, store.servers) == (FIRST_STORE, (server,))
+    assert (store.store.id, store.store.name) == (FIRST_STORE.id, FIRST_STORE.name)
+    assert store.servers == (server,)
     assert device.collection_id == FIRST_COLLECTION.id
 
 
