@@ -109,6 +109,11 @@ impl<B: Below, M: Medium> Cow<B, M> {
             flushing: Mutex::new(0),
             failed: OnceLock::new(),
         };
+        // A flush that a kill cut short may have written slots that no disk has yet. They look like any other from here on; and the
+        // slots before them, which are overwritten next, are all there is if the power goes.
+        cow.map
+            .sync()
+            .map_err(|error| cow.failure("sync", "map", error))?;
         cow.load_map(leaves)?;
         cow.live = match parts.files.live {
             Some(Live::Current(live)) => {
