@@ -26,8 +26,9 @@ from corral.farm.domain.image.errors import (
     WorkCancelledError,
 )
 from corral.farm.domain.image.image import image_name
+from corral.farm.domain.image.release import release_time
 from corral.farm.domain.image.replica import ReplicaState
-from corral.farm.domain.image.version import VersionName
+from corral.farm.domain.image.version import Access, VersionName
 from corral.farm.domain.task.errors import (
     StoreFoundDamagedError,
     TaskArgumentsInvalidError,
@@ -37,6 +38,7 @@ from corral.farm.domain.task.task import TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from corral.farm.application.heal_store import HealingReport, HealStore
     from corral.farm.application.import_image import ImportImage, ImportOutcome
@@ -162,6 +164,18 @@ class Arguments:
         except ValueError:
             raise self._wrong(name, f"one of {', '.join(DiskFormat)}") from None
 
+    def access(self, name: str) -> Access:
+        """Give for whom something is; production if it is not said."""
+        try:
+            return Access(self.text(name) or Access.PRODUCTION.value)
+        except ValueError:
+            raise self._wrong(name, f"one of {', '.join(Access)}") from None
+
+    def moment(self, name: str) -> datetime | None:
+        """Give a moment with its zone, if one is named; raises ``ReleaseTimeInvalidError``."""
+        text = self.text(name)
+        return release_time(text) if text else None
+
     def server(self, name: str = "server") -> ServerName | None:
         """Give a server, if one is named."""
         text = self.text(name)
@@ -204,6 +218,8 @@ def _read_import(arguments: Arguments, records: Records) -> Subject:
     arguments.flag("new")
     arguments.flag("even_if_unchanged")
     arguments.text("description")
+    arguments.access("to")
+    arguments.moment("at")
     wanted = arguments.server()
     if wanted is not None:
         server = records.servers.get(wanted)
@@ -230,6 +246,8 @@ def _run_import(verbs: Verbs, task: Task, around: Surroundings) -> str:
             description=arguments.text("description"),
             must_be_new=arguments.flag("new"),
             even_if_unchanged=arguments.flag("even_if_unchanged"),
+            to=arguments.access("to"),
+            release_at=arguments.moment("at"),
             also=note,
         ),
         around.progress,
@@ -359,6 +377,8 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
                 "description",
                 "new",
                 "even_if_unchanged",
+                "to",
+                "at",
             ),
             must_have=2,
             permission=Permission.IMAGE_IMPORT,

@@ -116,6 +116,17 @@ def test_import_from_the_wish_to_the_version(tasks: Tasks) -> None:
     assert log == ["asked for by account anna", "run 1 began on w1", "done: published debian/1"]
 
 
+def test_a_task_imports_for_whom_it_was_told(tasks: Tasks) -> None:
+    arguments = {"image": "debian", "path": str(DISK), "to": "test"}
+    tasks.verbs.start_task("import", arguments)
+    tasks.dispatch()
+    task = tasks.claim()
+    assert task is not None
+    tasks.run(task)
+    (image,) = tasks.verbs.list_images()
+    assert [view.version.standing for view in image.versions] == ["test"]
+
+
 def test_wrong_wishes_are_refused_at_once(tasks: Tasks) -> None:
     with pytest.raises(TaskKindUnknownError):
         tasks.verbs.start_task("dance", {})
@@ -125,6 +136,7 @@ def test_wrong_wishes_are_refused_at_once(tasks: Tasks) -> None:
         {"image": "debian", "path": str(DISK), "password": "x"},
         {"image": "debian", "path": str(DISK), "new": "yes"},
         {"image": "debian", "path": str(DISK), "format": "tape"},
+        {"image": "debian", "path": str(DISK), "to": "everybody"},
     ):
         with pytest.raises(TaskArgumentsInvalidError):
             tasks.verbs.start_task("import", arguments)

@@ -160,6 +160,8 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
         "description": description,
         "new": new,
         "even_if_unchanged": even_if_unchanged,
+        "to": to.value,
+        "at": at or "",
     }
     application = opening.opened(context, farm)
     if detach:
