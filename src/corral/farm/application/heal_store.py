@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corral.farm.application.chunk_peers import peers_of
+from corral.farm.application.shared_folders import replicas_in_folder
 from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class HealStore:
         healing = self._stores.open(server.store.path, farm.id).heal(peers, progress)
         if healing.is_sound:
             with self._transactions.writing() as records:
-                for replica in records.replicas.of_server(server.id):
+                for replica in replicas_in_folder(records, server):
                     if replica.state is ReplicaState.DAMAGED:
                         records.replicas.put(replica.found_sound(self._clock.now()))
                         records.farm.raise_generation()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from corral.farm.application.ports.records import Records
     from corral.farm.domain.estate.server import Server, ServerId
@@ -21,6 +21,12 @@ def sharers(records: Records, server_id: ServerId) -> Sequence[Server]:
         for other in records.servers.all()
         if other.id != server_id and other.store.id == folder.id
     ]
+
+
+def replicas_in_folder(records: Records, server: Server) -> Iterator[Replica]:
+    """Give the replicas whose chunks are in the server's folder: its own, and those of others."""
+    for keeper in (server, *sharers(records, server.id)):
+        yield from records.replicas.of_server(keeper.id)
 
 
 def note_for_sharers(records: Records, complete: Replica) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corral.farm.application.choose_version import published_version
+from corral.farm.application.shared_folders import replicas_in_folder
 from corral.farm.domain.image.errors import SignatureWrongError, VersionNotHeldError
 from corral.farm.domain.image.replica import ReplicaState
 
@@ -73,8 +74,8 @@ class VerifyVersion:
 def note_verification(
     records: Records, server: Server, found: StoreVerification, clock: Clock
 ) -> None:
-    """Bring the replicas of a server in step with what reading its store has found."""
-    for replica in records.replicas.of_server(server.id):
+    """Bring the replicas of a folder's servers in step with what reading it has found."""
+    for replica in replicas_in_folder(records, server):
         is_damaged = replica.root in found.affected_roots
         if is_damaged and replica.state in (ReplicaState.COMPLETE, ReplicaState.DAMAGED):
             # A finding of its own each time: a healing that began before it does not settle it.

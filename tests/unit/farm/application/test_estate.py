@@ -15,6 +15,7 @@ from corral.farm.application.change_device import DeviceEdit
 from corral.farm.application.change_server import ServerEdit
 from corral.farm.application.change_site import SiteEdit
 from corral.farm.application.change_store import StoreEdit
+from corral.farm.application.progress import Progress
 from corral.farm.domain.delivery.device import DeviceType, MacAddress
 from corral.farm.domain.delivery.errors import (
     DeviceChangedError,
@@ -234,6 +235,26 @@ def test_version_in_a_shared_folder_needs_no_copy(farm: FarmInMemory) -> None:
         farm.report(server, holds=(version,))
     answer = app.log_device_in(farm.add_device("pc1", "debian").id)
     assert {server.name for server in answer.servers} == {"s1", "s2", "s3"}
+
+
+def test_damage_in_a_shared_folder_is_that_of_all_its_servers(farm: FarmInMemory) -> None:
+    app = farm.application
+    app.add_store(NewStore(NAS, default_path=Path("/srv/nas"), shared=True))
+    first, second = add_server(farm, "s1", store="nas"), add_server(farm, "s2", store="nas")
+    version = farm.import_disk("debian", disk(1, 2)).version
+    for server in (first, second):
+        farm.report(server, holds=(version,))
+    chunks = farm.ports.chunk_stores.stores[Path("/srv/nas")].chunks
+    name, sound = next(iter(chunks.items()))
+    chunks[name] = b"rotten"
+    app.verify_store(first.name, Progress())
+    assert [one.replica.is_complete for one in app.show_version(version.name).replicas] == [
+        False,
+        False,
+    ]
+    chunks[name] = sound
+    assert app.heal_store(second.name, Progress()).healing.is_sound
+    assert all(one.replica.is_complete for one in app.show_version(version.name).replicas)
 
 
 def test_deleted_version_leaves_a_shared_folder_for_all_at_once(farm: FarmInMemory) -> None:
