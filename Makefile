@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 30
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system env native target demo fmt lint types layers test test-fast test-pg test-native test-integration test-e2e fuzz bench bench-quick accept docs lock deny ci clean
+.PHONY: always help setup system env native target demo fmt lint types layers test test-fast test-pg test-native test-integration test-e2e fuzz bench bench-quick accept docs lock deny ci clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +38,15 @@ env: system
 
 # `corral` is put on the path by a .pth file rather than installed, so that its sources are what runs.
 native: env ## build the Rust data plane into the Python environment
+	@$(MAKE) $(VENV)/.native
+
+# Installing takes a while even if nothing was compiled, and most commands begin with it.
+NATIVE_SOURCES = Cargo.toml Cargo.lock pyproject.toml $(shell find crates -name '*.rs' -o -name '*.toml' -o -name '*.pyi')
+$(VENV)/.native: $(VENV)/.installed $(NATIVE_SOURCES) $(if $(wildcard crates/native/python/corral_native/*.so),,always)
 	@source $(BIN)/activate
 	maturin develop --quiet --release --manifest-path crates/native/Cargo.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
 
 # Static, because it also runs in an initramfs where there is nothing to link with.
 target: system ## build the failover client

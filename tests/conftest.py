@@ -10,7 +10,7 @@ from hypothesis import settings
 from tests.postgresql import PostgreSQL, programs_or_skip
 
 settings.register_profile("dev", max_examples=100, deadline=None)
-settings.register_profile("ci", max_examples=5_000, deadline=None)
+settings.register_profile("ci", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
