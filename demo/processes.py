@@ -34,8 +34,6 @@ _SYSTEM_FOLDERS: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _POLL_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 10.0
 
-_held_ports: Final[list[socket.socket]] = []
-
 
 class Watcher(Protocol):
     """Who is told what a running program is doing."""
@@ -251,8 +249,8 @@ def free_port() -> int:
     held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
-    _held_ports.append(held)
     port: int = held.getsockname()[1]
+    held.detach()  # stays open without anybody who could close it
     return port
 
 
