@@ -44,6 +44,7 @@ from corral.farm.application.dispatch_tasks import DispatchTasks
 from corral.farm.application.drain_server import DrainServer
 from corral.farm.application.edit_groups import AddGroup, ChangeGroup, RemoveGroup
 from corral.farm.application.export_version import ExportVersion
+from corral.farm.application.follow_work import CountMoves, FollowSealing
 from corral.farm.application.forget_worker import ForgetWorker
 from corral.farm.application.grant_role import GrantRole, RevokeRole
 from corral.farm.application.heal_store import HealStore
@@ -737,6 +738,14 @@ class Application:
     @cached_property
     def cancel_scheduled_run(self) -> CancelScheduledRun:  # noqa: D102
         return CancelScheduledRun(self._ports.transactions, self._ports.clock, self._actor)
+
+    @cached_property
+    def follow_sealing(self) -> FollowSealing:  # noqa: D102
+        return FollowSealing(self._ports.transactions)
+
+    @cached_property
+    def count_moves(self) -> CountMoves:  # noqa: D102
+        return CountMoves(self._ports.transactions)
 
     @cached_property
     def begin_scheduled(self) -> BeginScheduled:  # noqa: D102

@@ -20,16 +20,19 @@ from corral.farm.application.verify_version import server_to_check
 from corral.farm.domain.access.permission import Permission
 from corral.farm.domain.estate.errors import NoServerError
 from corral.farm.domain.estate.server import ServerName, server_name
+from corral.farm.domain.estate.site import site_name
 from corral.farm.domain.image.errors import (
     ReplicaStuckError,
     VersionDamagedError,
     WorkCancelledError,
 )
 from corral.farm.domain.image.image import image_name
+from corral.farm.domain.image.overlay import OverlayPhase, Promotion
 from corral.farm.domain.image.release import release_time
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.version import Access, VersionName
 from corral.farm.domain.task.errors import (
+    SealingFailedError,
     StoreFoundDamagedError,
     TaskArgumentsInvalidError,
     TaskKindUnknownError,
@@ -40,11 +43,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from corral.farm.application.follow_work import CountMoves, FollowSealing
     from corral.farm.application.heal_store import HealingReport, HealStore
     from corral.farm.application.import_image import ImportImage, ImportOutcome
     from corral.farm.application.list_images import ReplicaView, ShowVersion
     from corral.farm.application.ports.records import Records
     from corral.farm.application.progress import Progress
+    from corral.farm.application.promote_maintenance import PromoteMaintenance
+    from corral.farm.application.rebalance_servers import RebalanceServers
     from corral.farm.application.replicate_version import ReplicateVersion
     from corral.farm.application.verify_store import StoreReport, VerifyStore
     from corral.farm.application.verify_version import VerifyVersion, VersionVerification
@@ -67,6 +73,14 @@ class Verbs(Protocol):
     def verify_store(self) -> VerifyStore: ...  # noqa: D102
     @property
     def heal_store(self) -> HealStore: ...  # noqa: D102
+    @property
+    def promote_maintenance(self) -> PromoteMaintenance: ...  # noqa: D102
+    @property
+    def follow_sealing(self) -> FollowSealing: ...  # noqa: D102
+    @property
+    def rebalance_servers(self) -> RebalanceServers: ...  # noqa: D102
+    @property
+    def count_moves(self) -> CountMoves: ...  # noqa: D102
 
 
 class Surroundings(Protocol):
@@ -295,9 +309,7 @@ def _run_replicate(verbs: Verbs, task: Task, around: Surroundings) -> str:
     fetched = _Fetched()
     around.progress.watch(fetched)
     while True:
-        if around.progress.is_cancelled:
-            what = f"watching the replication of {name}"
-            raise WorkCancelledError(what)
+        _stop_if_asked(around, f"watching the replication of {name}")
         replicas = verbs.show_version(name).replicas
         fetched.replicas = [one for one in replicas if one.server.name in servers]
         for one in fetched.replicas:
@@ -366,6 +378,75 @@ def tell_healing(report: HealingReport) -> str:
     return f"healed {healing.healed_chunks} chunks of {name}"
 
 
+def _read_seal(arguments: Arguments, records: Records) -> Subject:
+    name = image_name(arguments.text("image"))
+    records.images.get(name)
+    _access_wanted(arguments)
+    arguments.text("description")
+    return Subject(name)
+
+
+def _access_wanted(arguments: Arguments) -> Access:
+    text = arguments.text("access", Access.TEST)
+    try:
+        return Access(text)
+    except ValueError:
+        reason = f"'access' must be one of {', '.join(Access)}"
+        takes = KINDS[TaskKind.SEAL].takes
+        raise TaskArgumentsInvalidError(TaskKind.SEAL, reason, takes) from None
+
+
+def _run_seal(verbs: Verbs, task: Task, around: Surroundings) -> str:
+    """Have the server seal, and watch it; an earlier run may have asked for it already."""
+    arguments = arguments_of(task.request.kind, task.request.arguments)
+    name = image_name(arguments.text("image"))
+    seen = verbs.follow_sealing(name)
+    is_done = seen.newest is not None and seen.newest.published_at > task.created_at
+    if seen.phase is not OverlayPhase.SEALING and not is_done:
+        promotion = Promotion(_access_wanted(arguments), None, arguments.text("description"))
+        verbs.promote_maintenance(name, promotion)
+    while True:
+        _stop_if_asked(around, f"watching the sealing of {name}")
+        seen = verbs.follow_sealing(name)
+        if seen.newest is not None and seen.newest.published_at > task.created_at:
+            return f"published {seen.newest.name}"
+        if seen.phase is not OverlayPhase.SEALING:
+            raise SealingFailedError(name, seen.problem)
+        around.wait(1)
+
+
+def _read_rebalance(arguments: Arguments, records: Records) -> Subject:
+    server, site = arguments.server(), arguments.text("site")
+    if server is not None and not site:
+        return Subject(records.servers.get(server).name)
+    if site and server is None:
+        return Subject(records.sites.get(site_name(site)).name)
+    reason = "it needs a server or a site"
+    takes = KINDS[TaskKind.REBALANCE].takes
+    raise TaskArgumentsInvalidError(TaskKind.REBALANCE, reason, takes)
+
+
+def _run_rebalance(verbs: Verbs, task: Task, around: Surroundings) -> str:
+    """Order a round, and watch until all have gone; who was asked lately is not asked again."""
+    arguments = arguments_of(task.request.kind, task.request.arguments)
+    server = arguments.server()
+    if server is not None:
+        ordered = verbs.rebalance_servers.of_server(server)
+    else:
+        ordered = verbs.rebalance_servers.of_site(site_name(arguments.text("site")))
+    for move in ordered.moves:
+        around.say(f"{move.device} is asked to go from {move.origin} to {move.target}")
+    while verbs.count_moves():
+        _stop_if_asked(around, "watching the moves")
+        around.wait(1)
+    return f"{len(ordered.moves)} devices were asked to move, and no move is open"
+
+
+def _stop_if_asked(around: Surroundings, what: str) -> None:
+    if around.progress.is_cancelled:
+        raise WorkCancelledError(what)
+
+
 KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
     {
         TaskKind.IMPORT: KindRules(
@@ -411,6 +492,22 @@ KINDS: Final[Mapping[TaskKind, KindRules]] = MappingProxyType(
             read=_read_heal,
             run=_run_heal,
             cancel_leaves="chunks that were healed stay so; the others are as they were",
+        ),
+        TaskKind.SEAL: KindRules(
+            takes=("image", "access", "description"),
+            must_have=1,
+            permission=Permission.VERSION_MAINTAIN,
+            read=_read_seal,
+            run=_run_seal,
+            cancel_leaves="only the watching ends: the server goes on sealing, and publishes",
+        ),
+        TaskKind.REBALANCE: KindRules(
+            takes=("server", "site"),
+            must_have=0,
+            permission=Permission.SERVER_BALANCE,
+            read=_read_rebalance,
+            run=_run_rebalance,
+            cancel_leaves="only the watching ends: devices that were asked to move still go",
         ),
     }
 )

@@ -136,6 +136,18 @@ class TaskWatchersFullError(TryAgainError):
         )
 
 
+class SealingFailedError(RefusedError):
+    """A server could not make a version of what was written; its device may go on writing."""
+
+    code = "sealing-failed"
+
+    def __init__(self, image: str, problem: str) -> None:
+        super().__init__(
+            f"what was written over {image} could not be sealed: {problem or 'no reason is known'};"
+            f" 'corral image show {image}' says where it is; seal it again when that is put right"
+        )
+
+
 class TaskKindUnknownError(InvalidInputError):
     """No task is of that kind."""
 

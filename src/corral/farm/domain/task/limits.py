@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 def _of_farm() -> Mapping[TaskKind, int]:
     return MappingProxyType(
-        {TaskKind.IMPORT: 4, TaskKind.REPLICATE: 32, TaskKind.VERIFY: 8, TaskKind.HEAL: 8}
+        {
+            TaskKind.IMPORT: 4,
+            TaskKind.REPLICATE: 32,
+            TaskKind.VERIFY: 8,
+            TaskKind.HEAL: 8,
+            TaskKind.SEAL: 32,
+            TaskKind.REBALANCE: 8,
+        }
     )
 
 

@@ -36,6 +36,8 @@ class TaskKind(StrEnum):
     REPLICATE = "replicate"
     VERIFY = "verify"
     HEAL = "heal"
+    SEAL = "seal"
+    REBALANCE = "rebalance"
 
 
 class Wish(StrEnum):
