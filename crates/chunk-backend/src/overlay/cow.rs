@@ -6,26 +6,29 @@
 //!    for who opens the overlay after a kill; in the map's slots after a sync of the data, for who opens it after a loss of power.
 //! 2. What is said in the slots stays true: a block that is in the overlay is overwritten in its place or becomes zeros.
 //! 3. What could fail for lack of space is done before anything is changed.
+//!
+//! Here is reading and writing; `opening`, `zeros` and `flushing` are what their names say.
+
+mod flushing;
+mod opening;
+mod zeros;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use chunk_store::{
-    BLOCK_BYTES, BlockState, LEAF_BLOCKS, LEAF_STATE_BYTES, LIVE_STATES_OFFSET, SLOT_BYTES, Slot,
-    choose_slot,
+    BLOCK_BYTES, BlockState, LEAF_BLOCKS, LEAF_STATE_BYTES, LIVE_STATES_OFFSET, SLOT_BYTES,
 };
 
-use super::blocks::{Blocks, Changed, leaf_count};
+use super::blocks::Blocks;
 use super::medium::Medium;
-use super::ranges::Ranges;
-use crate::{IoFailure, OpenOverlayError, ReadError, WriteError};
+use super::ranges::{HeldRange, Ranges};
+use crate::{IoFailure, ReadError, WriteError};
 
 const BLOCK: usize = 4_096;
 const SLOTS_BYTES: u64 = 2 * SLOT_BYTES as u64;
-/// Zeros that have to be written are written in pieces of this many bytes.
-static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// What lies below.
 pub(super) trait Below: Send + Sync {
@@ -85,136 +88,6 @@ pub(super) struct Parts<B, M> {
 }
 
 impl<B: Below, M: Medium> Cow<B, M> {
-    /// Take up an overlay as its files have it.
-    pub(super) fn open(parts: Parts<B, M>) -> Result<Self, OpenOverlayError> {
-        let block_count = parts.size.div_ceil(BLOCK_BYTES);
-        let leaves = leaf_count(block_count);
-        let mut cow = Self {
-            id: parts.id,
-            size: parts.size,
-            limit: AtomicU64::new(parts.limit),
-            path: parts.path,
-            below: parts.below,
-            data: parts.files.data,
-            map: parts.files.map,
-            live: None,
-            blocks: Blocks::new(block_count),
-            ranges: Ranges::default(),
-            allocated_blocks: AtomicU64::new(0),
-            is_full: AtomicBool::new(false),
-            // A process that was killed may have left pages that no disk has yet.
-            is_unsynced: AtomicBool::new(true),
-            sequences: (0..leaves).map(|_| AtomicU64::new(0)).collect(),
-            begun_flushes: AtomicU64::new(0),
-            flushing: Mutex::new(0),
-            failed: OnceLock::new(),
-        };
-        // A flush that a kill cut short may have written slots that no disk has yet. They look like any other from here on; and the
-        // slots before them, which are overwritten next, are all there is if the power goes.
-        cow.map
-            .sync()
-            .map_err(|error| cow.failure("sync", "map", error))?;
-        cow.load_map(leaves)?;
-        cow.live = match parts.files.live {
-            Some(Live::Current(live)) => {
-                cow.load_live(&live, leaves)?;
-                Some(live)
-            }
-            Some(Live::Empty(live, header)) => {
-                cow.fill_live(&live, leaves, header).ok().map(|()| live)
-            }
-            None => None,
-        };
-        cow.give_back_leftovers(block_count);
-        let allocated = cow.blocks.count(0..block_count, BlockState::Data);
-        cow.allocated_blocks.store(allocated, Ordering::Relaxed);
-        Ok(cow)
-    }
-
-    fn load_map(&self, leaves: u64) -> Result<(), OpenOverlayError> {
-        let failure = |error| self.failure("read", "map", error);
-        let mut next = 0;
-        while let Some((offset, length)) = self
-            .map
-            .next_data(leaves * SLOTS_BYTES, next * SLOTS_BYTES)
-            .map_err(failure)?
-        {
-            let last = (offset + length).div_ceil(SLOTS_BYTES).min(leaves);
-            for leaf in next.max(offset / SLOTS_BYTES)..last {
-                let mut slots = vec![0; 2 * SLOT_BYTES];
-                self.map
-                    .read_at(&mut slots, leaf * SLOTS_BYTES)
-                    .map_err(failure)?;
-                let (even, odd) = slots.split_at(SLOT_BYTES);
-                let slot = choose_slot(self.id, leaf, [even, odd]).map_err(|source| {
-                    OpenOverlayError::UnusableMap {
-                        path: self.path.join("map"),
-                        source,
-                    }
-                })?;
-                if let Some(slot) = slot {
-                    self.blocks.load(leaf, &slot.states);
-                    self.sequence(leaf).store(slot.sequence, Ordering::Relaxed);
-                }
-            }
-            next = last;
-        }
-        Ok(())
-    }
-
-    fn sequence(&self, leaf: u64) -> &AtomicU64 {
-        &self.sequences[usize::try_from(leaf).unwrap_or(usize::MAX)]
-    }
-
-    /// Take the states that a killed process left, which are at least as new as those of the map.
-    fn load_live(&self, live: &M, leaves: u64) -> Result<(), OpenOverlayError> {
-        let failure = |error| self.failure("read", "live", error);
-        let size = live_place(leaves);
-        let mut next = 0;
-        while let Some((offset, length)) =
-            live.next_data(size, live_place(next)).map_err(failure)?
-        {
-            let within = |place: u64| place.saturating_sub(LIVE_STATES_OFFSET);
-            let last = within(offset + length)
-                .div_ceil(LEAF_STATE_BYTES as u64)
-                .min(leaves);
-            for leaf in next.max(within(offset) / LEAF_STATE_BYTES as u64)..last {
-                let mut states = Box::new([0; LEAF_STATE_BYTES]);
-                live.read_at(&mut states[..], live_place(leaf))
-                    .map_err(failure)?;
-                if states != self.blocks.states(leaf) {
-                    self.blocks.load(leaf, &states);
-                    self.blocks.mark_dirty(leaf);
-                }
-            }
-            next = last;
-        }
-        Ok(())
-    }
-
-    /// Write all states, and only then what makes them count.
-    fn fill_live(&self, live: &M, leaves: u64, header: [u8; 48]) -> std::io::Result<()> {
-        for leaf in (0..leaves).filter(|leaf| self.blocks.has_leaf(*leaf)) {
-            live.write_at(&self.blocks.states(leaf)[..], live_place(leaf))?;
-        }
-        live.write_at(&header, 0)
-    }
-
-    /// Give back the space of blocks that were written but not safe when the power went. Nobody reads them; so if this does not
-    /// succeed, nothing is lost but the space.
-    fn give_back_leftovers(&self, blocks: u64) {
-        let mut from = 0;
-        while let Ok(Some((offset, length))) = self.data.next_data(self.size, from) {
-            from = offset + length;
-            let extent = offset / BLOCK_BYTES..from.div_ceil(BLOCK_BYTES).min(blocks);
-            for (state, run) in self.blocks.runs(extent) {
-                if state != BlockState::Data {
-                    _ = self.punch(&run);
-                }
-            }
-        }
-    }
-
     pub(super) fn below(&self) -> &B {
         &self.below
     }
@@ -332,7 +205,7 @@ impl<B: Below, M: Medium> Cow<B, M> {
             .map_or(Ok(()), |failure| Err(WriteError::Failed(failure.clone())))
     }
 
-    fn hold(&self, blocks: Range<u64>) -> Result<super::ranges::HeldRange<'_>, WriteError> {
+    fn hold(&self, blocks: Range<u64>) -> Result<HeldRange<'_>, WriteError> {
         self.ranges.hold(blocks).ok_or(WriteError::Sealed)
     }
 
@@ -458,151 +331,6 @@ impl<B: Below, M: Medium> Cow<B, M> {
                     .map_err(|error| self.failure("write", "live", error))
             })
         })
-    }
-
-    fn flush_without_live(&self) -> Result<(), WriteError> {
-        if self.live.is_some() {
-            Ok(())
-        } else {
-            self.flush()
-        }
-    }
-
-    /// Forget the whole blocks of a range; they are zeros from then on. What is cut at the ends stays as it is.
-    pub(super) fn trim(&self, offset: u64, length: u64) -> Result<(), WriteError> {
-        self.check(offset, length)?;
-        self.check_health()?;
-        match self.discard(self.whole(offset, length)) {
-            // It gives space back if it can. Where a note of that finds none, the bytes stay.
-            Err(error) if error.is_no_space() => Ok(()),
-            result => result,
-        }
-    }
-
-    /// The blocks that lie in a range as a whole.
-    fn whole(&self, offset: u64, length: u64) -> Range<u64> {
-        let end = offset + length;
-        let last = if end == self.size {
-            end.div_ceil(BLOCK_BYTES)
-        } else {
-            end / BLOCK_BYTES
-        };
-        offset.div_ceil(BLOCK_BYTES)..last
-    }
-
-    fn discard(&self, blocks: Range<u64>) -> Result<(), WriteError> {
-        if blocks.is_empty() {
-            return Ok(());
-        }
-        let _held = self.hold(blocks.clone())?;
-        let count = blocks.end - blocks.start;
-        if self.blocks.count(blocks.clone(), BlockState::Zero) == count {
-            return Ok(());
-        }
-        self.noticed(self.make_leaves(&blocks))?;
-        let before = self.blocks.count(blocks.clone(), BlockState::Data);
-        let set = self.set(blocks.clone(), BlockState::Zero);
-        let after = self.blocks.count(blocks.clone(), BlockState::Data);
-        self.allocated_blocks
-            .fetch_sub(before - after, Ordering::Relaxed);
-        set?;
-        if before > 0 {
-            self.is_full.store(false, Ordering::Relaxed);
-            self.is_unsynced.store(true, Ordering::SeqCst);
-            // The states say that these are zeros: what is left in the file, if it cannot be given back, nobody reads.
-            _ = self.punch(&blocks);
-        }
-        self.flush_without_live()
-    }
-
-    /// Have a range read as zeros. With `is_kept` it takes its space as if it had been written.
-    pub(super) fn write_zeroes(
-        &self,
-        offset: u64,
-        length: u64,
-        is_kept: bool,
-    ) -> Result<(), WriteError> {
-        self.check(offset, length)?;
-        self.check_health()?;
-        let end = offset + length;
-        let whole = self.whole(offset, length);
-        if is_kept || whole.is_empty() {
-            return self.write_zero_bytes(offset, end);
-        }
-        self.write_zero_bytes(offset, whole.start * BLOCK_BYTES)?;
-        let rest = self.end_of(whole.end - 1);
-        self.discard(whole)?;
-        self.write_zero_bytes(rest, end)
-    }
-
-    fn write_zero_bytes(&self, start: u64, end: u64) -> Result<(), WriteError> {
-        let mut start = start;
-        while start < end {
-            // Pieces end at blocks' ends, so that no block is completed twice.
-            let piece = (start / BLOCK_BYTES * BLOCK_BYTES + ZEROS.len() as u64).min(end) - start;
-            self.write_at(start, &ZEROS[..usize::try_from(piece).unwrap_or(0)])?;
-            start += piece;
-        }
-        Ok(())
-    }
-
-    /// Make safe what was answered before this was called. Who waits for another's flush that began later than that is done with
-    /// it.
-    pub(super) fn flush(&self) -> Result<(), WriteError> {
-        let begun = self.begun_flushes.load(Ordering::SeqCst);
-        let mut succeeded = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        if *succeeded > begun {
-            return Ok(());
-        }
-        self.check_health()?;
-        let number = self.begun_flushes.fetch_add(1, Ordering::SeqCst) + 1;
-        // The states first: the bytes of every block they speak of are in the file by now, and so in the sync.
-        let changed = self.blocks.take_changed();
-        if self.is_unsynced.swap(false, Ordering::SeqCst)
-            && let Err(error) = self.data.sync()
-        {
-            return Err(self.fail(self.failure("sync", "data", error)));
-        }
-        if let Err(error) = self.write_slots(&changed) {
-            for leaf in &changed {
-                self.blocks.mark_dirty(leaf.leaf);
-            }
-            return Err(error);
-        }
-        *succeeded = number;
-        Ok(())
-    }
-
-    fn write_slots(&self, changed: &[Changed]) -> Result<(), WriteError> {
-        if changed.is_empty() {
-            return Ok(());
-        }
-        for leaf in changed {
-            let slot = Slot {
-                overlay: self.id,
-                leaf: leaf.leaf,
-                sequence: self.sequence(leaf.leaf).load(Ordering::Relaxed) + 1,
-                states: leaf.states.clone(),
-            };
-            let written = self.map.write_at(&slot.encode()[..], slot.place());
-            self.noticed(written.map_err(|error| self.failure("write", "map", error)))?;
-        }
-        if let Err(error) = self.map.sync() {
-            return Err(self.fail(self.failure("sync", "map", error)));
-        }
-        for leaf in changed {
-            self.sequence(leaf.leaf).fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// After a sync that failed, the kernel may have given up pages and will not say so again: nothing that is not safe yet ever
-    /// will be, and nobody may be told otherwise, nor the next process believe the live states.
-    fn fail(&self, failure: IoFailure) -> WriteError {
-        if let Some(live) = &self.live {
-            _ = live.write_at(&[0; 48], 0);
-        }
-        WriteError::Failed(self.failed.get_or_init(|| failure).clone())
     }
 }
 
