@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from corral.farm.application.ports.records import Transactions
 from corral.farm.domain.delivery.place import BOOT_BYTES, BOOTS_FOR, Place
-from corral.farm.domain.delivery.ranking import Load
+from corral.farm.domain.delivery.ranking import Affinity, Load
 from tests.contract.things import NOW, device, later, root, server, session
 
 PC1, PC2, PC3 = device("pc1", 1), device("pc2", 2), device("pc3", 3)
@@ -74,3 +74,17 @@ def test_sessions_remember_when_they_read_and_are_found_by_server_and_device(
         assert records.sessions.of_server(S1.id) == [read, session(S1, PC2, 2)]
         assert records.sessions.of_devices([PC1.id]) == [read, session(S2, PC1)]
         assert records.sessions.of_devices([]) == []
+
+
+def test_images_and_collections_say_an_affinity_or_nothing(transactions: Transactions) -> None:
+    thing, other = PC1.id, PC2.id  # any ids
+    with transactions.writing() as records:
+        records.affinities.set_affinity(thing, Affinity.FIXED)
+        records.affinities.set_affinity(other, Affinity.NONE)
+        records.affinities.set_affinity(thing, Affinity.BEST_EFFORT)
+    with transactions.reading() as records:
+        assert records.affinities.all() == {thing: Affinity.BEST_EFFORT, other: Affinity.NONE}
+        assert records.affinities.with_id(thing).affinity is Affinity.BEST_EFFORT
+    with transactions.writing() as records:
+        records.affinities.set_affinity(thing, None)
+        assert records.affinities.with_id(thing).affinity is None

@@ -102,6 +102,7 @@ from corral.farm.application.schedule_tasks import (
     ListSchedules,
     RemoveSchedule,
 )
+from corral.farm.application.set_affinity import SetAffinity
 from corral.farm.application.set_balance import SetBalance
 from corral.farm.application.set_device_cache import SetDeviceCache
 from corral.farm.application.set_password import ChangeOwnPassword, SetPassword
@@ -413,6 +414,10 @@ class Application:
     def check_farm(self) -> CheckFarm:  # noqa: D102
         p = self._ports
         return CheckFarm(p.transactions, p.farm_key, p.clock)
+
+    @cached_property
+    def set_affinity(self) -> SetAffinity:  # noqa: D102
+        return SetAffinity(self._ports.transactions)
 
     @cached_property
     def set_balance(self) -> SetBalance:  # noqa: D102

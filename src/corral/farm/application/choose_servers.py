@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corral.farm.application.look_at_placement import affinity_of, holders_of, hosts_of
+from corral.farm.application.look_at_placement import holders_of, hosts_of
+from corral.farm.domain.delivery.affinity import affinity_of
 from corral.farm.domain.delivery.errors import NoRoomForDeviceError, NoServerForVersionError
 from corral.farm.domain.delivery.place import Place
 from corral.farm.domain.delivery.ranking import Arrival, WhyNot, rank
@@ -54,7 +55,7 @@ def choose_servers(
             place=None if place is None else place.server_id,
             wanted=caller.wanted,
             address=_address(caller),
-            affinity=affinity_of(records, device),
+            affinity=affinity_of(records.affinities.all(), device.collection_id, version.image_id),
             site_id=records.collections.with_id(device.collection_id).site_id,
         ),
     )

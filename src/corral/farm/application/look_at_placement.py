@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from corral.farm.domain.delivery.affinity import affinity_of
 from corral.farm.domain.delivery.placement import PlacedDevice, Placement
 from corral.farm.domain.delivery.ranking import Affinity, Host, Load
 from corral.farm.domain.image.overlay import OverlayPhase
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.application.ports.records import Records
-    from corral.farm.domain.delivery.device import Device
     from corral.farm.domain.delivery.place import Place
     from corral.farm.domain.estate.server import Server, ServerId
     from corral.farm.domain.estate.site import SiteId
@@ -51,11 +51,6 @@ def _host(
     )
 
 
-def affinity_of(_records: Records, _device: Device) -> Affinity:
-    """Give how much a device is bound to servers of its subnet."""
-    return Affinity.NONE
-
-
 def holders_of(records: Records, root: RootHash) -> frozenset[ServerId]:
     """Give the servers whose stores have every chunk of a root."""
     return frozenset(r.server_id for r in records.replicas.of_root(root) if r.is_complete)
@@ -76,6 +71,7 @@ def look_at_placement(records: Records, now: datetime) -> Placement:
         for overlay in records.overlays.all()
         if overlay.phase is OverlayPhase.OPEN
     }
+    said = records.affinities.all()
     placed: list[PlacedDevice] = []
     for place in records.places.all():
         device = devices.get(place.device_id)
@@ -88,7 +84,12 @@ def look_at_placement(records: Records, now: datetime) -> Placement:
         if version is None:
             continue
         is_bound = (place.device_id, place.server_id, place.root) in written
-        may_use = _allowed(holders[place.root], place, affinity_of(records, device), by_id)
+        may_use = _allowed(
+            holders[place.root],
+            place,
+            affinity_of(said, device.collection_id, version.image_id),
+            by_id,
+        )
         placed.append(
             PlacedDevice(
                 id=device.id,

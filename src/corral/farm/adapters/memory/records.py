@@ -13,6 +13,7 @@ from corral.farm.adapters.memory.accounts import (
     MemoryGroups,
     MemoryRoleGrants,
 )
+from corral.farm.adapters.memory.affinities import MemoryAffinities
 from corral.farm.adapters.memory.audit import MemoryAudit
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
@@ -155,6 +156,7 @@ class MemoryRecords:
     overlays: MemoryOverlays
     audit: MemoryAudit
     places: MemoryPlaces
+    affinities: MemoryAffinities
     moves: MemoryMoves
     balance: MemoryBalance
     tasks: MemoryTasks
@@ -184,6 +186,7 @@ class MemoryRecords:
             overlays=MemoryOverlays(state),
             audit=MemoryAudit(state),
             places=MemoryPlaces(state),
+            affinities=MemoryAffinities(state),
             moves=MemoryMoves(state),
             balance=MemoryBalance(state),
             tasks=MemoryTasks(state),

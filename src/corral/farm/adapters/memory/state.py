@@ -11,6 +11,7 @@ from corral.farm.domain.estate.store import FIRST_STORE
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from corral.farm.domain.access.access_token import AccessToken, AccessTokenId
     from corral.farm.domain.access.account import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import Device, DeviceId
     from corral.farm.domain.delivery.move import OrderedMove
     from corral.farm.domain.delivery.place import Place
+    from corral.farm.domain.delivery.ranking import Affinity
     from corral.farm.domain.delivery.rebalance import BalanceRules
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import Collection, CollectionId
@@ -73,6 +75,7 @@ class State:
     audit: list[Entry] = field(default_factory=list)
     places: dict[DeviceId, Place] = field(default_factory=dict)
     moves: dict[DeviceId, OrderedMove] = field(default_factory=dict)
+    affinities: dict[UUID, Affinity] = field(default_factory=dict)
     balance: BalanceRules | None = None
     balanced_at: datetime | None = None
     tasks: dict[TaskNumber, Task] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class State:
             audit=list(self.audit),
             places=dict(self.places),
             moves=dict(self.moves),
+            affinities=dict(self.affinities),
             balance=self.balance,
             balanced_at=self.balanced_at,
             tasks=dict(self.tasks),

@@ -30,6 +30,7 @@ REVISIONS: Final = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every revision that this release knows, oldest first; a test compares it with the scripts."""
 

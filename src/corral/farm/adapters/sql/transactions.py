@@ -15,6 +15,7 @@ from corral.farm.adapters.sql.accounts import (
     SqlGroups,
     SqlRoleGrants,
 )
+from corral.farm.adapters.sql.affinities import SqlAffinities
 from corral.farm.adapters.sql.audit import SqlAudit
 from corral.farm.adapters.sql.delivery import SqlDevices, SqlSessions
 from corral.farm.adapters.sql.device_caches import SqlDeviceCaches
@@ -59,6 +60,7 @@ class SqlRecords:
     overlays: SqlOverlays
     audit: SqlAudit
     places: SqlPlaces
+    affinities: SqlAffinities
     moves: SqlMoves
     balance: SqlBalance
     tasks: SqlTasks
@@ -88,6 +90,7 @@ class SqlRecords:
             overlays=SqlOverlays(connection),
             audit=SqlAudit(connection),
             places=SqlPlaces(connection),
+            affinities=SqlAffinities(connection),
             moves=SqlMoves(connection),
             balance=SqlBalance(connection),
             tasks=SqlTasks(connection),

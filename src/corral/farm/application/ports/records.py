@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.application.ports.accounts import AccessTokens, Accounts, Groups, RoleGrants
+    from corral.farm.application.ports.affinities import Affinities
     from corral.farm.application.ports.audit import Audit
     from corral.farm.application.ports.collections import Collections
     from corral.farm.application.ports.device_caches import DeviceCaches
@@ -356,6 +357,11 @@ class Records(Protocol):
     @property
     def places(self) -> Places:
         """Where devices are."""
+        ...
+
+    @property
+    def affinities(self) -> Affinities:
+        """Who is bound to servers of the own subnet."""
         ...
 
     @property

@@ -7,6 +7,7 @@ import typer
 from corral.farm.entrypoints.cli.commands import (
     account,
     account_group,
+    affinity,
     audit,
     balance,
     check,
@@ -44,6 +45,12 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
+image.commands.command("affinity", epilog="Example: corral image affinity debian fixed")(
+    affinity.bind_image
+)
+collection.commands.command(
+    "affinity", epilog="Example: corral collection affinity room-1 best-effort"
+)(affinity.bind_collection)
 farm.commands.command("check", epilog="Example: corral farm check --json")(check.check_farm)
 farm.commands.command(
     "balance", epilog="Example: corral farm balance --automatic --over 25 --every 10"
