@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use chunk_store::{
     CHUNK_BYTES, CHUNK_SIZE, Changed, ChunkName, ENTRY_HEADER_BYTES, Encoding, Entry, EntryHeader,
-    PackIndex, PackRecord, PackTrailer, Page, PageBuilder, PageSource, RootHasher, RootRecord,
-    decode_chunk, encode_chunk, rewrite_names, walk_difference, walk_names,
+    LEAF_STATE_BYTES, OverlayHead, PackIndex, PackRecord, PackTrailer, Page, PageBuilder,
+    PageSource, RootHasher, RootRecord, SLOT_BYTES, Slot, choose_slot, decode_chunk, encode_chunk,
+    rewrite_names, walk_difference, walk_names,
 };
 use proptest::prelude::*;
 
@@ -222,6 +223,30 @@ proptest! {
         if let Some(header) = bytes.first_chunk() {
             _ = EntryHeader::decode(header);
         }
+        _ = OverlayHead::decode(&bytes);
+        let (even, odd) = bytes.split_at(bytes.len() / 2);
+        _ = choose_slot([0; 16], 0, [even, odd]);
+    }
+
+    #[test]
+    fn a_flipped_bit_in_a_slot_of_an_overlay_brings_back_the_slot_before(
+        states in prop::collection::vec(any::<u8>(), LEAF_STATE_BYTES),
+        place in 0..SLOT_BYTES,
+        bit in 0_u8..8,
+    ) {
+        let slot = |sequence: u64, states: &[u8]| Slot {
+            overlay: [7; 16],
+            leaf: 5,
+            sequence,
+            states: Box::new(states.try_into().unwrap()),
+        };
+        let [before, after] = [slot(3, &states), slot(4, &[2; LEAF_STATE_BYTES])];
+        let [odd, mut even] = [before.encode(), after.encode()];
+        let chosen = choose_slot([7; 16], 5, [&even[..], &odd[..]]).unwrap();
+        prop_assert_eq!(chosen, Some(after));
+        even[place] ^= 1 << bit;
+        let chosen = choose_slot([7; 16], 5, [&even[..], &odd[..]]).unwrap();
+        prop_assert_eq!(chosen, Some(before));
     }
 
     #[test]
