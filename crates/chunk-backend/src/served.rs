@@ -151,7 +151,7 @@ impl ServedVersion {
         Ok(())
     }
 
-    /// Fill `buffer` with the image's bytes at `offset`, made ready first.
+    /// Fill `buffer` with the image's bytes at `offset`, made ready first; if there is no room for that, without.
     ///
     /// # Errors
     /// Those of [`ServedVersion::make_ready`].
@@ -160,13 +160,68 @@ impl ServedVersion {
         for part in buffer.chunks_mut(CHUNK_SIZE) {
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
             if !self.is_ready(position, length) || position + u64::from(length) > self.size() {
-                self.make_ready(position, length)?;
+                match self.make_ready(position, length) {
+                    Err(ReadError::Io(error)) if error.is_no_space() => {
+                        self.read_past_file(position, part)?;
+                        position += u64::from(length);
+                        continue;
+                    }
+                    result => result?,
+                }
             }
             let read = self.file.read_exact_at(part, position);
             read.map_err(|error| IoFailure::new("read", &self.path, error))?;
             position += u64::from(length);
         }
         Ok(())
+    }
+
+    /// Fill `buffer` with the image's bytes at `offset` and keep nothing, for a store that is full: what is not ready comes from
+    /// packs, checked.
+    ///
+    /// # Errors
+    /// The range is not the image's, or a chunk of it is neither ready nor sound in the packs.
+    pub fn read_past_file(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ReadError> {
+        self.check_range(offset, buffer.len() as u64)?;
+        let mut position = offset;
+        let mut rest = buffer;
+        while !rest.is_empty() {
+            let (index, start) = (position / CHUNK_BYTES, position % CHUNK_BYTES);
+            let in_chunk = usize::try_from(CHUNK_BYTES - start).unwrap_or(CHUNK_SIZE);
+            let (part, behind) = rest.split_at_mut(in_chunk.min(rest.len()));
+            self.read_in_chunk(index, start, part)?;
+            position += part.len() as u64;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn read_in_chunk(&self, index: u64, start: u64, part: &mut [u8]) -> Result<(), ReadError> {
+        if self.ready.is_set(index) {
+            let read = self.file.read_exact_at(part, index * CHUNK_BYTES + start);
+            return Ok(read.map_err(|error| IoFailure::new("read", &self.path, error))?);
+        }
+        let name = self.manifest.name(index)?;
+        if name.is_zero() {
+            part.fill(0);
+            return Ok(());
+        }
+        let store = self.manifest.store();
+        let found = store.catalogue().read(name)?;
+        let is_damaged = matches!(found, Found::Damaged);
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        if let Found::Sound(_, plain) = found
+            && let Some(wanted) = plain.get(start..start + part.len())
+        {
+            part.copy_from_slice(wanted);
+            return Ok(());
+        }
+        Err(ReadError::ChunkUnavailable {
+            name,
+            is_damaged,
+            store: store.path().to_owned(),
+            peers: None,
+        })
     }
 
     fn check_range(&self, offset: u64, length: u64) -> Result<(), ReadError> {

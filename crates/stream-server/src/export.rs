@@ -32,6 +32,15 @@ pub trait Version: Send + Sync + 'static {
     /// If no disk and no peer has the bytes, verified.
     fn make_ready(&self, offset: u64, length: u32) -> Result<(), VersionError>;
 
+    /// Reads a range that cannot be made ready because there is no room for that. Blocks.
+    ///
+    /// # Errors
+    /// If the bytes cannot be had so.
+    fn read_past_file(&self, offset: u64, place: &mut [u8]) -> Result<(), VersionError> {
+        let _ = (offset, place);
+        Err("there is no other place to read from".into())
+    }
+
     /// The flat file. Only ready ranges of it may be read.
     fn file(&self) -> &File;
 
@@ -62,6 +71,10 @@ impl Version for ServedVersion {
 
     fn make_ready(&self, offset: u64, length: u32) -> Result<(), VersionError> {
         Ok(self.make_ready(offset, length)?)
+    }
+
+    fn read_past_file(&self, offset: u64, place: &mut [u8]) -> Result<(), VersionError> {
+        Ok(self.read_past_file(offset, place)?)
     }
 
     fn file(&self) -> &File {
