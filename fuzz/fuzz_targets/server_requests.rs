@@ -38,10 +38,16 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(thrown_away, decode(bytes, usize::MAX, false));
     assert_eq!(kept, decode(bytes, usize::MAX, true));
     // Whether payloads are kept changes nothing else.
-    let requests = |received: &[Received]| received.iter().map(|one| one.request).collect::<Vec<_>>();
+    let requests =
+        |received: &[Received]| received.iter().map(|one| one.request).collect::<Vec<_>>();
     assert_eq!(requests(&thrown_away.0), requests(&kept.0));
     assert_eq!(thrown_away.1, kept.1);
-    assert!(thrown_away.0.iter().all(|received| received.payload.is_empty()));
+    assert!(
+        thrown_away
+            .0
+            .iter()
+            .all(|received| received.payload.is_empty())
+    );
     let context = MetaContext {
         id: 1,
         name: "base:allocation".to_owned(),
