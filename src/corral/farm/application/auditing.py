@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from corral.farm.domain.access.access_token import AccessToken
 from corral.farm.domain.access.account import RoleGrant
 from corral.farm.domain.access.audit import Entry, differences, facts, label
+from corral.farm.domain.delivery.errors import MacTakenError
 from corral.farm.domain.errors import UnknownThingError
 from corral.farm.domain.image.replica import ReplicaState
 
@@ -145,7 +146,29 @@ class AuditingTransactions:
 
     @contextmanager
     def writing(self) -> Iterator[Records]:
-        """Change records, with an entry for each change."""
+        """Change records, with an entry for each change.
+
+        Somebody who claims the network card of another device changes nothing, and is noted all the
+        same.
+        """
+        try:
+            with self._noting() as records:
+                yield records
+        except MacTakenError as error:
+            entry = Entry(
+                self._clock.now(),
+                self._actor,
+                "device.mac-refused",
+                error.owner,
+                None,
+                {"mac": str(error.mac)},
+            )
+            with self._transactions.writing() as records:
+                records.audit.note(entry)
+            raise
+
+    @contextmanager
+    def _noting(self) -> Iterator[Records]:
         with self._transactions.writing() as records:
 
             def note(what: str, before: object, after: object) -> None:

@@ -90,7 +90,7 @@ class _Check:
         self._records = records
         devices = records.devices.all()
         self._names = {device.name for device in devices}
-        self._macs = {device.mac for device in devices}
+        self._macs = {device.mac: device.name for device in devices}
         self._images: dict[ImageName, Image] = {}
         self._custom: dict[ImageId, DeviceName] = {}
         self._collections: dict[CollectionName, Collection] = {}
@@ -122,8 +122,8 @@ class _Check:
         try:
             if row.name in self._names:
                 raise DeviceNameTakenError(row.name)
-            if row.mac in self._macs:
-                raise MacTakenError(row.mac)
+            if (owner := self._macs.get(row.mac)) is not None:
+                raise MacTakenError(row.mac, owner)
             if row.image is not None:
                 self._refuse_second(self._image(row.image), row)
             if row.place.collection is not None:
@@ -131,7 +131,7 @@ class _Check:
         except DomainError as error:
             return BadRow(row.line, row.name, error)
         self._names.add(row.name)
-        self._macs.add(row.mac)
+        self._macs[row.mac] = row.name
         return row
 
     def _refuse_second(self, image: Image, row: DeviceRow) -> None:

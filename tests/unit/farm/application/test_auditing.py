@@ -11,6 +11,7 @@ from corral.farm.bootstrap import Application
 from corral.farm.domain.access.actor import THE_FARM, Actor, ActorKind
 from corral.farm.domain.access.audit import SECRET, AuditFilter, Entry
 from corral.farm.domain.delivery.device import MacAddress, device_name
+from corral.farm.domain.delivery.errors import MacTakenError
 from corral.farm.domain.errors import TakenError
 from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.image.image import image_name
@@ -120,3 +121,16 @@ def test_an_assignment_is_told_and_a_login_is_not(farm: FarmInMemory, ada: Appli
     farm.application.log_device_in(device.id)
     farm.report(server)
     assert told(farm) == before
+
+
+def test_who_claims_the_card_of_another_device_is_told_whose_it_is_and_noted(
+    farm: FarmInMemory, ada: Application
+) -> None:
+    mac = farm.add_device("pc1").mac
+    with pytest.raises(MacTakenError, match="'pc1'"):
+        ada.register_device(device_name("pc2"), mac)
+    refused = told(farm)[-1]
+    assert refused == Entry(
+        farm.ports.clock.now(), ADA, "device.mac-refused", "pc1", None, {"mac": str(mac)}
+    )
+    assert not told(farm, AuditFilter(thing="pc2"))

@@ -104,8 +104,9 @@ class MemoryDevices:
         others = [one for one in self._state.devices.values() if one.id != device.id]
         if any(one.name == device.name for one in others):
             raise DeviceNameTakenError(device.name)
-        if any(one.mac == device.mac for one in others):
-            raise MacTakenError(device.mac)
+        for one in others:
+            if one.mac == device.mac:
+                raise MacTakenError(device.mac, one.name)
 
 
 class MemorySessions:

@@ -130,8 +130,9 @@ class SqlDevices:
             others = tables.device.c.id != device.id
             if self._select(others, tables.device.c.name == device.name):
                 raise DeviceNameTakenError(device.name) from None
-            if self._select(others, tables.device.c.mac == device.mac.text):
-                raise MacTakenError(device.mac) from None
+            owners = self._select(others, tables.device.c.mac == device.mac.text)
+            if owners:
+                raise MacTakenError(device.mac, owners[0].name) from None
             raise
 
     def _select(self, *conditions: ColumnElement[bool]) -> list[Device]:

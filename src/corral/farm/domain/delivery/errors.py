@@ -66,10 +66,13 @@ class MacTakenError(TakenError):
 
     code = "mac-taken"
 
-    def __init__(self, mac: MacAddress) -> None:
+    def __init__(self, mac: MacAddress, owner: DeviceName) -> None:
         super().__init__(
-            f"{mac} is the MAC address of another device: 'corral device list' shows which"
+            f"{mac} is the MAC address of device {owner!r}: correct the address, or remove that"
+            " device if its card is in this machine now"
         )
+        self.mac = mac
+        self.owner = owner
 
 
 class DeviceChangedError(EditConflictError):
