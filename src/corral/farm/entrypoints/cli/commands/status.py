@@ -1,6 +1,6 @@
 """``corral status``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,22 @@ if TYPE_CHECKING:
 
 
 def show_status(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+    context: typer.Context,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="The whole farm on one screen, until Ctrl-C.")
+    ] = False,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show who streams what."""
-    status = opening.opened(context, farm).show_status()
+    application = opening.opened(context, farm)
+    if watch and not as_json:
+        from corral.farm.entrypoints.cli.screen import watch_farm  # noqa: PLC0415 - dear
+
+        watch_farm(application)
+        return
+    status = application.show_status()
     if as_json:
         print_json(documents.farm_status(status))
         return
