@@ -29,9 +29,12 @@ def test_a_device_that_logs_in_by_itself_reads_the_whole_version(estate: Estate)
 
 def test_a_wrong_key_and_an_unknown_device_are_refused_alike(estate: Estate) -> None:
     wrong = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
-    answers = [estate.log_in(key=wrong), estate.log_in(device="nobody")]
+    answers = [estate.log_in(key=wrong), estate.log_in(device="nobody", key=wrong)]
     assert [(one.status_code, one.json()["code"]) for one in answers] == [(401, "token-wrong")] * 2
     assert answers[0].content == answers[1].content
+    # Whoever has the key of a device learns only that it is not that of the one it named.
+    other = estate.log_in(device="nobody")
+    assert (other.status_code, other.json()["code"]) == (401, "device-identity")
 
 
 def test_the_least_loaded_server_comes_first(estate: Estate) -> None:
