@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SECONDS: Final = 90.0
 """How long anything may take before a test gives up."""
 _LOOKS_A_SECOND: Final = 20
+_CRAWLS_SECONDS: Final = 0.02
 
 
 def wait_until(what: str, holds: Callable[[], object]) -> None:
@@ -65,6 +66,30 @@ class Worker:
     def thaw(self) -> None:
         """Let it go on, as if no time had passed."""
         self.process.send_signal(signal.SIGCONT)
+
+    @contextmanager
+    def crawling(self) -> Iterator[None]:
+        """Let it work for a twentieth of the time: it hears what it is told before it is done.
+
+        Signs of life go by the clock, and work by what the processor gives.
+        """
+        is_over = Event()
+
+        def hold_back() -> None:
+            while not is_over.is_set():
+                self.thaw()
+                is_over.wait(_CRAWLS_SECONDS)
+                self.freeze()
+                is_over.wait(19 * _CRAWLS_SECONDS)
+
+        holding = Thread(target=hold_back)
+        holding.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            holding.join()
+            self.thaw()
 
     def _end(self, how: signal.Signals) -> None:
         if self.process.poll() is None:

@@ -66,8 +66,8 @@ def test_pause_resume_and_cancel_in_the_middle_of_an_import(
     worker = workshop.worker()
     workshop.freeze_halfway(number, worker)
     workshop.corral.ask("task", "pause", str(number))
-    worker.thaw()
-    paused = workshop.wait_for(number, "paused")
+    with worker.crawling():
+        paused = workshop.wait_for(number, "paused")
     assert workshop.versions() == []
     assert paused["done_bytes"] < big_disk.stat().st_size
     assert set(paused["possible"]) == {"resume", "cancel"}
@@ -77,9 +77,9 @@ def test_pause_resume_and_cancel_in_the_middle_of_an_import(
     assert workshop.look(number).run == 2
     said = workshop.corral.ask("task", "cancel", str(number))
     assert said["wish"] == "cancel"
-    worker.thaw()
     assert "no version was published" in said["cancel_leaves"]
-    workshop.wait_for(number, "cancelled")
+    with worker.crawling():
+        workshop.wait_for(number, "cancelled")
     assert workshop.versions() == []
     workshop.corral.ask("store", "verify", "s1")
     workshop.corral.ask("task", "retry", str(number))
