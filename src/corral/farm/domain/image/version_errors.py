@@ -95,7 +95,7 @@ class VersionWaitsError(TryAgainError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(
-            f"{name!r} is not released yet, and the device may start no other: it {reason};"
+            f"{name!r} is not released yet, and the device may start no other ({reason});"
             f" 'corral image release {name}' waits no longer"
         )
 
