@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from corral.farm.domain.delivery.errors import LoginsUnusableError
 from corral.farm.domain.errors import DomainError
 from corral.farm.domain.estate.errors import (
     FarmDatabaseBusyError,
@@ -156,11 +157,18 @@ class Logins:
                 began_at = self.monotonic()
                 message = signed(self.take(), self.key)
                 body = message.model_dump_json().encode()
-                self.kept.keep(message)
+                self._keep(message)
                 self._taken = TakenLogins(body, f'"{hashlib.sha256(body).hexdigest()}"')
                 took = self.monotonic() - began_at
                 self._fresh_until = began_at + max(_LASTS_SECONDS, took * _LASTS_TIMES)
             return self._taken
+
+    def _keep(self, message: SignedLogins) -> None:
+        try:
+            self.kept.keep(message)
+        except LoginsUnusableError as error:
+            # A disk that is full here must not take the snapshot away from the servers.
+            _log.warning("the snapshot is not kept", code=error.code, detail=error.message)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
