@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nbd_proto::server::{Event, ExportFacts, Handshake, Negotiated};
+use nbd_proto::server::{Event, ExportFacts, Handshake, Negotiated, TlsOffer};
 use nbd_proto::{BlockSizes, MAX_OPTION_BYTES, MetaContext, Refusal, TransmissionFlags};
 
 fn answer(handshake: &mut Handshake, event: Event, output: &mut Vec<u8>) -> Option<Negotiated> {
@@ -42,6 +42,10 @@ fn answer(handshake: &mut Handshake, event: Event, output: &mut Vec<u8>) -> Opti
             handshake.contexts(question, contexts, output);
             None
         }
+        Event::StartTls => {
+            handshake.secured();
+            None
+        }
         Event::Abort => None,
     }
 }
@@ -50,6 +54,7 @@ fn answer(handshake: &mut Handshake, event: Event, output: &mut Vec<u8>) -> Opti
 fn converse(bytes: &[u8], size: usize) -> (Vec<u8>, String, usize) {
     let mut output = Vec::new();
     let mut handshake = Handshake::new(&mut output);
+    handshake.offer_tls(TlsOffer::Optional);
     let mut end = String::new();
     let most = corral_fuzz::in_pieces(bytes, size, |input| {
         loop {

@@ -186,6 +186,20 @@ impl Catalogue {
         }
     }
 
+    /// Close packs that others removed: as long as one is open it takes its space.
+    pub(crate) fn let_go(&self) -> Result<(), IoFailure> {
+        if self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_loaded
+        {
+            self.refresh_if_changed()
+        } else {
+            Ok(())
+        }
+    }
+
     /// List the folder again: learn new packs, forget those that are gone.
     pub(crate) fn refresh(&self) -> Result<(), IoFailure> {
         let _one_at_a_time = self

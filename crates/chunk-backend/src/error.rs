@@ -299,6 +299,9 @@ pub enum FetchError {
         /// What the last peer said.
         last: PeerFailure,
     },
+    /// The work that it was for was cancelled.
+    #[error("it was cancelled")]
+    Cancelled,
 }
 
 /// What one peer did wrong.
@@ -390,6 +393,58 @@ pub enum VerifyError {
     #[error("the verification was cancelled")]
     Cancelled,
     /// The store could not be read.
+    #[error(transparent)]
+    Io(#[from] IoFailure),
+}
+
+/// Why a collection did not end. Nothing that a version needs is gone, and what became free is free.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectError {
+    /// What a version needs is not known.
+    #[error(
+        "the root record of version {root} in {} is damaged, so that it is not known which chunks it needs; nothing is freed \
+         before it is healed", store.display()
+    )]
+    DamagedRoot {
+        /// The version.
+        root: RootHash,
+        /// The store's folder.
+        store: PathBuf,
+    },
+    /// The root record is of another release.
+    #[error("version {root}: {source}; nothing is freed before that")]
+    UnusableRoot {
+        /// The version.
+        root: RootHash,
+        /// Why.
+        source: DecodeRootError,
+    },
+    /// What a version needs is not known.
+    #[error(
+        "page {name} of version {root} is damaged or missing in {}, so that it is not known which chunks the version needs; \
+         nothing is freed before it is healed", store.display()
+    )]
+    PageUnavailable {
+        /// The page.
+        name: ChunkName,
+        /// The version.
+        root: RootHash,
+        /// The store's folder.
+        store: PathBuf,
+    },
+    /// What lies below an overlay is not known.
+    #[error(
+        "it is not known which version an overlay lies over: {0}; nothing is freed before it is removed or can be read"
+    )]
+    UnusableOverlay(#[source] Box<crate::OpenOverlayError>),
+    /// The store filled up: what is needed of a pack is written again before the pack is removed.
+    #[error(transparent)]
+    NoSpace(#[from] NoSpace),
+    /// [`crate::Progress::cancel`] was called.
+    #[error("the collection was cancelled; what it freed so far is free")]
+    Cancelled,
+    /// The store could not be read or written.
     #[error(transparent)]
     Io(#[from] IoFailure),
 }

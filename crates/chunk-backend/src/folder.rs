@@ -4,11 +4,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chunk_store::RootHash;
 use uuid::Uuid;
 
 use crate::IoFailure;
+
+/// How often a wait for a lock looks whether it was called off.
+const LOOK: Duration = Duration::from_millis(100);
+/// What the root record's name ends with as long as the version is not complete.
+const INCOMPLETE: &str = ".incomplete";
 
 /// The paths of a store.
 #[derive(Debug, Clone)]
@@ -35,6 +41,21 @@ impl Folder {
         self.manifests().join(root.to_string())
     }
 
+    /// The root record of a version of which a part is here.
+    pub(crate) fn incomplete(&self, root: RootHash) -> PathBuf {
+        self.manifests().join(format!("{root}{INCOMPLETE}"))
+    }
+
+    pub(crate) fn incomplete_roots(&self) -> Result<Vec<RootHash>, IoFailure> {
+        let names = file_names(&self.manifests())?;
+        let roots = names
+            .iter()
+            .filter_map(|name| name.strip_suffix(INCOMPLETE));
+        let mut roots: Vec<RootHash> = roots.filter_map(|root| root.parse().ok()).collect();
+        roots.sort_unstable();
+        Ok(roots)
+    }
+
     pub(crate) fn flats(&self) -> PathBuf {
         self.path.join("flat")
     }
@@ -47,6 +68,11 @@ impl Folder {
         self.path.join("incoming")
     }
 
+    /// How far the scrub is; made with the first one.
+    pub(crate) fn scrub(&self) -> PathBuf {
+        self.path.join("scrub.json")
+    }
+
     /// Made with the first overlay.
     pub(crate) fn overlays(&self) -> PathBuf {
         self.path.join("overlays")
@@ -54,6 +80,23 @@ impl Folder {
 
     /// Take the lock `name`, waiting for whoever has it. It is released with the file, so a killed process holds none.
     pub(crate) fn lock(&self, name: &str) -> Result<File, IoFailure> {
+        let (path, file) = self.lock_file(name)?;
+        file.lock()
+            .map_err(|error| IoFailure::new("lock", &path, error))?;
+        Ok(file)
+    }
+
+    /// [`Folder::lock`], or `None` if somebody has it.
+    pub(crate) fn try_lock(&self, name: &str) -> Result<Option<File>, IoFailure> {
+        let (path, file) = self.lock_file(name)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(IoFailure::new("lock", &path, error)),
+        }
+    }
+
+    fn lock_file(&self, name: &str) -> Result<(PathBuf, File), IoFailure> {
         let path = self.path.join("locks").join(name);
         let file = OpenOptions::new()
             .create(true)
@@ -61,9 +104,22 @@ impl Folder {
             .write(true)
             .open(&path);
         let file = file.map_err(|error| IoFailure::new("open", &path, error))?;
-        file.lock()
-            .map_err(|error| IoFailure::new("lock", &path, error))?;
-        Ok(file)
+        Ok((path, file))
+    }
+
+    /// [`Folder::lock`], or `None` once the wait for it is called off.
+    pub(crate) fn lock_unless(
+        &self,
+        name: &str,
+        is_called_off: &dyn Fn() -> bool,
+    ) -> Result<Option<File>, IoFailure> {
+        while !is_called_off() {
+            if let Some(file) = self.try_lock(name)? {
+                return Ok(Some(file));
+            }
+            std::thread::park_timeout(LOOK);
+        }
+        Ok(None)
     }
 
     /// The names in one of the store's folders that are roots.
@@ -72,6 +128,25 @@ impl Folder {
         let mut roots: Vec<RootHash> = names.iter().filter_map(|name| name.parse().ok()).collect();
         roots.sort_unstable();
         Ok(roots)
+    }
+}
+
+/// The content of a file; `None` if it is not there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, IoFailure> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(IoFailure::new("read", path, error)),
+    }
+}
+
+/// Remove a file; one that is not there is no error.
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), IoFailure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(IoFailure::new("remove", path, error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -13,8 +13,11 @@ use chunk_store::{CHUNK_BYTES, ChunkEncoder, ChunkName, DecodePackError, Entry, 
 use crate::catalogue::{Found, decode, read_entry, read_index};
 use crate::folder::{Folder, sync_folder};
 use crate::pack_writer::{PackWriter, salvage, visit_entries};
-use crate::verify::{DamagedFlat, DamagedPack, find_unavailable, places_in, verify};
+use crate::verify::{DamagedFlat, DamagedPack, find_missing, places_in, verify};
 use crate::{ChunkSource, HealError, IoFailure, NoSpace, Progress, Store};
+
+/// Who replaces packs holds it.
+const LOCK: &str = "heal";
 
 /// What healing did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +34,10 @@ pub struct HealReport {
     pub healed_roots: Vec<RootHash>,
     /// Chunks and pages that nobody could give.
     pub unhealed: Vec<ChunkName>,
+    /// Chunks and pages that versions needed and no pack had, healed by now or not.
+    pub missing: Vec<ChunkName>,
+    /// Versions whose root record nobody could give.
+    pub unhealed_roots: Vec<RootHash>,
     /// Versions that still cannot be read in full without a peer.
     pub affected_roots: Vec<RootHash>,
 }
@@ -48,27 +55,67 @@ pub(crate) fn heal(
     progress: &Progress,
 ) -> Result<HealReport, HealError> {
     // One at a time: a second one would find the packs of the first gone, or do its work again.
-    let _lock = store.folder().lock("heal")?;
+    let _lock = store.folder().lock(LOCK)?;
     salvage(store.folder())?;
     let found = verify(store, progress)?;
+    let damage = Damage {
+        roots: found.damaged_roots,
+        packs: found.damaged_packs,
+        flats: found.damaged_flats,
+    };
+    make_good(store, peers, progress, &damage)
+}
+
+/// What was found damaged.
+#[derive(Debug, Default)]
+pub(crate) struct Damage {
+    pub(crate) roots: Vec<RootHash>,
+    pub(crate) packs: Vec<DamagedPack>,
+    pub(crate) flats: Vec<DamagedFlat>,
+}
+
+/// Heal what somebody found who did not look at everything, and whatever versions lack.
+pub(crate) fn heal_found(
+    store: &Store,
+    peers: &dyn ChunkSource,
+    progress: &Progress,
+    damage: &Damage,
+) -> Result<HealReport, HealError> {
+    let is_called_off = || progress.is_cancelled();
+    let Some(_lock) = store.folder().lock_unless(LOCK, &is_called_off)? else {
+        return Err(HealError::Cancelled);
+    };
+    make_good(store, peers, progress, damage)
+}
+
+/// With the lock held.
+fn make_good(
+    store: &Store,
+    peers: &dyn ChunkSource,
+    progress: &Progress,
+    damage: &Damage,
+) -> Result<HealReport, HealError> {
     let mut healing = Healing {
         store,
         peers,
         progress,
         report: HealReport::default(),
     };
-    for root in &found.damaged_roots {
+    for root in &damage.roots {
         healing.heal_root(*root)?;
     }
-    for pack in &found.damaged_packs {
+    for pack in &damage.packs {
         healing.heal_pack(pack)?;
     }
     healing.fetch_unavailable()?;
-    for flat in &found.damaged_flats {
+    for flat in &damage.flats {
         healing.heal_flat(flat)?;
     }
-    let needs = find_unavailable(store, &[])?;
+    // What nobody was asked for any more is not what nobody has.
+    healing.check_cancelled()?;
+    let needs = find_missing(store, &[], progress)?;
     healing.report.unhealed = needs.unavailable;
+    healing.report.unhealed_roots = needs.damaged_roots;
     healing.report.affected_roots = needs.affected_roots;
     Ok(healing.report)
 }
@@ -105,10 +152,14 @@ impl Healing<'_> {
     }
 
     fn heal_root(&mut self, root: RootHash) -> Result<(), HealError> {
-        let Ok(bytes) = self.peers.fetch_root(root) else {
+        let Ok(bytes) = self.peers.fetch_root(root, Some(self.progress)) else {
             return Ok(());
         };
         let writer = PackWriter::create(self.store.folder())?;
+        // What was removed meanwhile must not come back, with all its chunks, because a peer still has it.
+        if !self.store.folder().manifest(root).exists() {
+            return Ok(());
+        }
         let beside = writer.area().file("root");
         self.store
             .publish_root(root, &bytes, &beside)
@@ -142,7 +193,12 @@ impl Healing<'_> {
             .publish_names()
             .map_err(|error| self.explain(error))?;
         if !published.contains(&pack.file) {
-            fs::remove_file(&path).map_err(|error| IoFailure::new("remove", &path, error))?;
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(IoFailure::new("remove", &path, error).into());
+                }
+                _ => {}
+            }
             sync_folder(&self.store.folder().packs())?;
         }
         self.store.catalogue().reload()?;
@@ -214,7 +270,7 @@ impl Healing<'_> {
         let mut failure = None;
         let report = &mut self.report;
         // Those that nobody has are found by the last look over all versions.
-        _ = self.peers.fetch(&names, &mut |entry| {
+        _ = self.peers.fetch(&names, Some(self.progress), &mut |entry| {
             let name = entry.header.name;
             if !left.contains(&name) || decode(&entry).is_none() || failure.is_some() {
                 return false;
@@ -268,11 +324,13 @@ impl Healing<'_> {
     fn fetch_unavailable(&mut self) -> Result<(), HealError> {
         loop {
             self.check_cancelled()?;
-            let needs = find_unavailable(self.store, &[])?;
+            let needs = find_missing(self.store, &[], self.progress)?;
             let wanted: HashSet<ChunkName> = needs.unavailable.into_iter().collect();
             if wanted.is_empty() {
                 return Ok(());
             }
+            let known: HashSet<ChunkName> = self.report.missing.iter().copied().collect();
+            self.report.missing.extend(wanted.difference(&known));
             let mut writer = PackWriter::create(self.store.folder())?;
             let got = self
                 .obtain(&wanted, &mut writer)
@@ -293,8 +351,12 @@ impl Healing<'_> {
         let Ok(manifest) = self.store.manifest(flat.root) else {
             return Ok(());
         };
-        let file = OpenOptions::new().write(true).open(&path);
-        let file = file.map_err(|error| IoFailure::new("open", &path, error))?;
+        let file = match OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file,
+            // Its version was removed in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(IoFailure::new("open", &path, error).into()),
+        };
         for index in &flat.chunks {
             self.check_cancelled()?;
             let Ok(name) = manifest.name(*index) else {

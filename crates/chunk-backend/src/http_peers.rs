@@ -1,8 +1,14 @@
-//! Peers over HTTP.
+//! Peers over HTTP, under TLS where their URLs say so.
 
-use std::collections::HashSet;
+mod secure;
+mod spread;
+
 use std::io::{BufReader, Read};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 
 use chunk_store::{
@@ -10,7 +16,11 @@ use chunk_store::{
     RootHash, RootRecord,
 };
 
-use crate::{ChunkSource, FetchError, MAXIMUM_BATCH_NAMES, PeerFailure};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
+
+use crate::progress::is_called_off;
+use crate::{ChunkSource, FetchError, PeerFailure, Progress};
 
 /// A peer that does not take a connection in this time is asked again at the next batch.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,9 +30,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// A server with a chunk server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpPeer {
-    /// Where, e.g. `http://127.0.0.1:10901`, without a path.
+    /// Where, e.g. `https://192.0.2.10:10901`, without a path. One that begins with `https` is never asked in the clear.
     pub url: String,
-    /// The ticket that opens it (purpose: replicate).
+    /// The ticket that opens it (purpose: replicate or fetch).
     pub ticket: String,
 }
 
@@ -36,9 +46,15 @@ impl std::fmt::Debug for HttpPeer {
     }
 }
 
-/// Several chunk servers. Batches are spread over them; what one cannot give is asked of the next.
+/// Several chunk servers. They are asked at once, each for another part; what one cannot give is asked of the next.
+///
+/// Work that can be called off has threads ask for it, which are left behind if it is: they end when their peer says something,
+/// or has said nothing for long enough.
 #[derive(Debug)]
-pub struct HttpPeers {
+pub struct HttpPeers(Arc<Client>);
+
+#[derive(Debug)]
+struct Client {
     peers: Vec<HttpPeer>,
     agent: ureq::Agent,
     next: AtomicUsize,
@@ -46,9 +62,14 @@ pub struct HttpPeers {
 }
 
 impl HttpPeers {
-    /// Peers in no particular order; none is as good as [`crate::NoPeers`].
+    /// Peers in no particular order; none is as good as [`crate::NoPeers`]. Those with https are not believed.
     pub fn new(peers: Vec<HttpPeer>) -> Self {
-        let agent = ureq::Agent::config_builder()
+        Self::believed_by(peers, "")
+    }
+
+    /// Peers of which those with https are believed by the root certificate `authority`, in PEM, and by nothing else.
+    pub fn believed_by(peers: Vec<HttpPeer>, authority: &str) -> Self {
+        let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
@@ -56,37 +77,43 @@ impl HttpPeers {
             .timeout_recv_response(Some(READ_TIMEOUT))
             .timeout_per_read(Some(READ_TIMEOUT))
             .timeout_per_write(Some(READ_TIMEOUT))
-            .build()
-            .into();
-        Self {
+            .build();
+        let connector = ().chain(TcpConnector::default()).chain(secure::Securing::by(authority));
+        let agent = ureq::Agent::with_parts(config, connector, DefaultResolver::default());
+        Self(Arc::new(Client {
             peers,
             agent,
             next: AtomicUsize::new(0),
             received_bytes: AtomicU64::new(0),
-        }
+        }))
     }
 
     /// Bytes of entries (headers included) and root records that came in, sound or not.
     pub fn received_bytes(&self) -> u64 {
-        self.received_bytes.load(Ordering::Relaxed)
+        self.0.received_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Client {
+    /// The place of the peer that is asked first: another one each time.
+    fn next_turn(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed) % self.peers.len().max(1)
     }
 
-    /// All peers, beginning with another one each time.
     fn in_turn(&self) -> impl Iterator<Item = &HttpPeer> {
-        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.peers.len().max(1);
-        self.peers.iter().cycle().skip(first).take(self.peers.len())
+        let peers = self.peers.iter().cycle().skip(self.next_turn());
+        peers.take(self.peers.len())
     }
 
-    /// Ask `peer` for `names`; take away from `missing` what `accept` keeps.
+    /// Ask `peer` for `names` and hand what it has to `take`, unverified, for as long as that wants more.
     ///
     /// # Errors
-    /// The last thing that was wrong with the answer. What was accepted before it is accepted.
+    /// What was wrong with the answer. What was taken before it is taken.
     fn batch(
         &self,
         peer: &HttpPeer,
         names: &[ChunkName],
-        missing: &mut HashSet<ChunkName>,
-        accept: &mut dyn FnMut(Entry) -> bool,
+        take: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), PeerFailure> {
         let body: Vec<u8> = names.iter().flat_map(|name| *name.as_bytes()).collect();
         debug_assert_eq!(body.len(), names.len() * HASH_BYTES);
@@ -109,12 +136,8 @@ impl HttpPeers {
                 outcome = Err(PeerFailure::Absent {
                     url: peer.url.clone(),
                 });
-            } else if accept(entry) {
-                missing.remove(name);
-            } else {
-                outcome = Err(PeerFailure::Damaged {
-                    url: peer.url.clone(),
-                });
+            } else if take(entry).is_break() {
+                return Ok(());
             }
         }
         outcome
@@ -192,40 +215,40 @@ impl ChunkSource for HttpPeers {
     fn fetch(
         &self,
         names: &[ChunkName],
+        work: Option<&Progress>,
         accept: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<(), FetchError> {
-        let mut last = None;
-        let mut missing = 0;
-        for batch in names.chunks(MAXIMUM_BATCH_NAMES) {
-            let mut wanted: HashSet<ChunkName> = batch.iter().copied().collect();
-            for peer in self.in_turn() {
-                let names: Vec<ChunkName> = batch
-                    .iter()
-                    .copied()
-                    .filter(|name| wanted.contains(name))
-                    .collect();
-                if names.is_empty() {
-                    break;
-                }
-                if let Err(failure) = self.batch(peer, &names, &mut wanted, accept) {
-                    last = Some(failure);
-                }
-            }
-            missing += wanted.len();
-        }
-        match last {
-            _ if missing == 0 => Ok(()),
+        let outcome = spread::spread(&self.0, names, work, accept);
+        match outcome.last {
+            _ if outcome.missing == 0 => Ok(()),
+            _ if is_called_off(work) => Err(FetchError::Cancelled),
             None => Err(FetchError::NoPeers),
             Some(last) => Err(FetchError::Missing {
-                missing,
+                missing: outcome.missing,
                 asked: names.len(),
-                peers: self.peers.len(),
+                peers: self.0.peers.len(),
                 last,
             }),
         }
     }
 
-    fn fetch_root(&self, root: RootHash) -> Result<Vec<u8>, FetchError> {
+    fn fetch_root(&self, root: RootHash, work: Option<&Progress>) -> Result<Vec<u8>, FetchError> {
+        if work.is_none() {
+            return self.0.first_root_record(root);
+        }
+        let (client, (answer, answered)) = (Arc::clone(&self.0), sync_channel(1));
+        let ask = move || _ = answer.send(client.first_root_record(root));
+        match thread::Builder::new().spawn(ask) {
+            Ok(_) => spread::next(&answered, work).unwrap_or(Err(FetchError::Cancelled)),
+            // The system gives no more threads.
+            Err(_) => self.0.first_root_record(root),
+        }
+    }
+}
+
+impl Client {
+    /// The record from whoever has it, one asked after the other.
+    fn first_root_record(&self, root: RootHash) -> Result<Vec<u8>, FetchError> {
         let mut last = None;
         for peer in self.in_turn() {
             match self.root_record(peer, root) {

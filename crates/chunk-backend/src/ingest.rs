@@ -60,11 +60,13 @@ pub(crate) struct Keeper<'a> {
 impl<'a> Keeper<'a> {
     /// A keeper, after what killed writers left was taken over.
     pub(crate) fn create(store: &'a Store, pending: &'a Pending) -> Result<Self, IoFailure> {
+        // First of all, so that no pack goes that this one sees from now on.
+        let writer = PackWriter::create(store.folder())?;
         salvage(store.folder())?;
         store.catalogue().refresh()?;
         Ok(Self {
             store,
-            writer: PackWriter::create(store.folder())?,
+            writer,
             pending,
             encoder: ChunkEncoder::new(),
             new_chunks: 0,

@@ -5,6 +5,7 @@
 //! in `docs/formats/store.md`.
 
 mod catalogue;
+mod collect;
 mod disk;
 mod error;
 mod folder;
@@ -19,15 +20,17 @@ mod pack_writer;
 mod progress;
 mod ready;
 mod replicate;
+mod scrub;
 mod served;
 mod source;
 mod store;
 mod verify;
 
+pub use collect::{Collected, CollectionPlan, REWRITE_PERCENT};
 pub use disk::{DiskSource, NbdDisk, RawFile};
 pub use error::{
-    CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace, OpenError,
-    PeerFailure, ReadError, ReplicateError, VerifyError,
+    CollectError, CreateError, FetchError, FolderError, HealError, ImportError, IoFailure, NoSpace,
+    OpenError, PeerFailure, ReadError, ReplicateError, VerifyError,
 };
 pub use heal::HealReport;
 pub use http_peers::{HttpPeer, HttpPeers};
@@ -37,9 +40,11 @@ pub use overlay::{
     CreateOverlayError, OpenOverlayError, Overlay, OverlayUsage, SealError, Sealed, WriteError,
     Zeroing,
 };
+pub use pace::Pace;
 pub use progress::{Progress, ProgressValues};
 pub use replicate::Replicated;
+pub use scrub::{Scrub, ScrubPass, ScrubState, ScrubStep};
 pub use served::{Extent, ServedCounters, ServedVersion};
-pub use source::{ChunkSource, MAXIMUM_BATCH_NAMES, NoPeers};
+pub use source::{ChunkSource, MAXIMUM_BATCH_NAMES, Nearest, NoPeers};
 pub use store::{FarmId, OverlayId, STORE_FORMAT, Store, StoreId};
 pub use verify::{DamagedFlat, DamagedPack, VerifyReport};

@@ -92,7 +92,7 @@ impl Manifest {
             bytes
         } else {
             let is_here = store.folder().manifest(root).exists();
-            peers.fetch_root(root).map_err(|error| {
+            peers.fetch_root(root, None).map_err(|error| {
                 if is_here {
                     ReadError::DamagedRoot { root, store: path }
                 } else {
@@ -221,7 +221,7 @@ impl Manifest {
 
     fn fetch_page(&self, name: ChunkName, is_damaged: bool) -> Result<Vec<u8>, ReadError> {
         let mut plain = None;
-        let fetched = self.peers().fetch(&[name], &mut |entry| {
+        let fetched = self.peers().fetch(&[name], None, &mut |entry| {
             plain = (entry.header.name == name)
                 .then(|| decode(&entry))
                 .flatten();

@@ -1,36 +1,46 @@
 //! Not faster than allowed: work that shares a line with others gives way.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long a wait goes on before it looks whether it was called off, or the rate changed.
-const LOOK: Duration = Duration::from_millis(100);
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
 /// What may be made good after a rest: a line that stood still is not owed a burst.
 const BURST: Duration = Duration::from_millis(250);
 
-/// A rate that may be changed from another thread while the work goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+struct Shared {
     /// Bytes a second; 0 for as fast as it goes.
     rate: AtomicU64,
     /// When the next byte may come.
     due: Mutex<Option<Instant>>,
 }
 
+/// A rate that may be changed from another thread while the work goes on. A clone is the same pace: several works that have
+/// it take no more than the rate together.
+#[derive(Debug, Clone, Default)]
+pub struct Pace(Arc<Shared>);
+
 impl Pace {
-    pub(crate) fn set(&self, bytes_a_second: Option<u64>) {
-        self.rate.store(bytes_a_second.unwrap_or(0), Relaxed);
+    /// As fast as it goes, at first.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Let no more than so many bytes a second come from now on.
+    pub fn set(&self, bytes_a_second: Option<u64>) {
+        self.0.rate.store(bytes_a_second.unwrap_or(0), Relaxed);
     }
 
     pub(crate) fn rate(&self) -> Option<u64> {
-        Some(self.rate.load(Relaxed)).filter(|rate| *rate > 0)
+        Some(self.0.rate.load(Relaxed)).filter(|rate| *rate > 0)
     }
 
     /// Note that `bytes` came at `now`; gives when the next may be asked for.
     pub(crate) fn note(&self, bytes: u64, now: Instant) -> Option<Instant> {
         let rate = self.rate()?;
-        let mut due = match self.due.lock() {
+        let mut due = match self.0.due.lock() {
             Ok(due) => due,
             Err(poisoned) => poisoned.into_inner(),
         };
@@ -88,6 +98,23 @@ mod tests {
             let asked = Duration::from_secs(5);
             assert!(took <= asked && took + BURST >= asked, "{parts}: {took:?}");
         }
+    }
+
+    #[test]
+    fn works_at_one_pace_come_no_faster_together() {
+        let start = now();
+        let (one, other) = (Pace::new(), Pace::new());
+        one.set(Some(1000));
+        other.set(Some(1000));
+        let alone = other.note(1000, start).unwrap();
+        let beside = one.clone();
+        assert_eq!(one.note(1000, start).unwrap() - start, alone - start);
+        assert_eq!(
+            beside.note(1000, start).unwrap(),
+            alone + Duration::from_secs(1)
+        );
+        beside.set(None);
+        assert_eq!(one.rate(), None);
     }
 
     #[test]

@@ -231,8 +231,65 @@ pub(crate) fn salvage(folder: &Folder) -> Result<(), IoFailure> {
     sync_folder(&folder.packs())
 }
 
+/// Whether anybody writes.
+#[derive(Debug)]
+pub(crate) enum Writers {
+    /// Nobody does, and nobody begins as long as this lives.
+    ShutOut(File),
+    /// So many do.
+    Alive(u64),
+}
+
+/// Keep writers from beginning, if none is at work.
+pub(crate) fn shut_out_writers(folder: &Folder) -> Result<Writers, IoFailure> {
+    let writers = folder.lock(WRITERS_LOCK)?;
+    let areas = areas(folder)?;
+    let alive = areas.iter().filter(|(_, is_alive)| *is_alive).count();
+    Ok(match alive {
+        0 => Writers::ShutOut(writers),
+        _ => Writers::Alive(alive as u64),
+    })
+}
+
+/// Bytes that killed writers left.
+pub(crate) fn abandoned_bytes(folder: &Folder) -> Result<u64, IoFailure> {
+    let _writers = folder.lock(WRITERS_LOCK)?;
+    let mut bytes = 0;
+    for (area, _) in areas(folder)?.iter().filter(|(_, is_alive)| !is_alive) {
+        for name in names_in(area)? {
+            bytes += fs::metadata(area.join(name)).map_or(0, |found| found.len());
+        }
+    }
+    Ok(bytes)
+}
+
+/// All writers' folders, with whether their writer lives. Under the lock of writers.
+fn areas(folder: &Folder) -> Result<Vec<(PathBuf, bool)>, IoFailure> {
+    let mut areas = Vec::new();
+    for name in file_names(&folder.incoming())? {
+        let area = folder.incoming().join(name);
+        if !area.is_dir() {
+            continue;
+        }
+        let lock_path = area.join(LOCK_FILE);
+        let is_alive = match OpenOptions::new().write(true).open(&lock_path) {
+            Ok(lock) => match lock.try_lock() {
+                Ok(()) => false,
+                Err(fs::TryLockError::WouldBlock) => true,
+                Err(fs::TryLockError::Error(error)) => {
+                    return Err(IoFailure::new("lock", &lock_path, error));
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(IoFailure::new("open", &lock_path, error)),
+        };
+        areas.push((area, is_alive));
+    }
+    Ok(areas)
+}
+
 fn salvage_area(folder: &Folder, area: &Path) -> Result<(), IoFailure> {
-    for name in file_names(area)? {
+    for name in names_in(area)? {
         let path = area.join(&name);
         if is_pack(&name) {
             move_to_packs(folder, &path)?;
@@ -244,7 +301,20 @@ fn salvage_area(folder: &Folder, area: &Path) -> Result<(), IoFailure> {
             move_to_packs(folder, &sealed)?;
         }
     }
-    fs::remove_dir_all(area).map_err(|error| IoFailure::new("remove", area, error))
+    match fs::remove_dir_all(area) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(IoFailure::new("remove", area, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The names in a writer's folder; none if it has just gone with its writer.
+fn names_in(area: &Path) -> Result<Vec<String>, IoFailure> {
+    match file_names(area) {
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names,
+    }
 }
 
 /// Cut an unfinished pack behind its last sound entry and close it; `None` if it has none.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use crate::pace::{Pace, now};
+use crate::pace::{LOOK, Pace, now};
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -12,6 +12,7 @@ struct Counters {
     new_chunks: AtomicU64,
     new_bytes: AtomicU64,
     stored_bytes: AtomicU64,
+    awaited: AtomicU64,
     is_cancelled: AtomicBool,
     pace: Pace,
 }
@@ -19,6 +20,11 @@ struct Counters {
 /// Shared between the thread that works and those that watch or cancel; a clone is the same progress.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<Counters>);
+
+/// True if there is such work and it was cancelled.
+pub(crate) fn is_called_off(work: Option<&Progress>) -> bool {
+    work.is_some_and(Progress::is_cancelled)
+}
 
 /// What a [`Progress`] showed at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,12 +39,22 @@ pub struct ProgressValues {
     pub new_bytes: u64,
     /// Bytes that they take in packs.
     pub stored_bytes: u64,
+    /// Writers whose end is waited for.
+    pub awaited: u64,
 }
 
 impl Progress {
     /// A progress at zero.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A progress at zero of work that shares `pace` with others.
+    pub fn at(pace: Pace) -> Self {
+        Self(Arc::new(Counters {
+            pace,
+            ..Counters::default()
+        }))
     }
 
     /// What it shows now.
@@ -50,10 +66,12 @@ impl Progress {
             new_chunks: counters.new_chunks.load(Relaxed),
             new_bytes: counters.new_bytes.load(Relaxed),
             stored_bytes: counters.stored_bytes.load(Relaxed),
+            awaited: counters.awaited.load(Relaxed),
         }
     }
 
-    /// Let the work take no more than so many bytes a second from elsewhere; may be changed while it goes on.
+    /// Let the work take no more than so many bytes a second from elsewhere, with all that shares its pace; may be changed
+    /// while it goes on.
     pub fn set_rate(&self, bytes_a_second: Option<u64>) {
         self.0.pace.set(bytes_a_second);
     }
@@ -83,12 +101,25 @@ impl Progress {
         self.0.is_cancelled.load(Relaxed)
     }
 
+    pub(crate) fn set_awaited(&self, writers: u64) {
+        self.0.awaited.store(writers, Relaxed);
+    }
+
+    /// Let a moment pass before what others do is looked at again.
+    pub(crate) fn rest(&self) {
+        self.0.pace.wait(now() + LOOK, &|| self.is_cancelled());
+    }
+
     pub(crate) fn set_total(&self, bytes: u64) {
         self.0.total_bytes.store(bytes, Relaxed);
     }
 
     pub(crate) fn add_done(&self, bytes: u64) {
         self.0.done_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    pub(crate) fn set_done(&self, bytes: u64) {
+        self.0.done_bytes.store(bytes, Relaxed);
     }
 
     pub(crate) fn add_new(&self, plain_bytes: u64, stored_bytes: u64) {

@@ -8,12 +8,17 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use chunk_store::{CHUNK_BYTES, ChunkEncoder, ChunkName, PAGE_NAMES, Page, RootHash, RootRecord};
+use chunk_store::{
+    CHUNK_BYTES, ChunkEncoder, ChunkName, Entry, PAGE_NAMES, Page, RootHash, RootRecord,
+};
 
 use crate::catalogue::{Found, decode};
+use crate::folder::{remove_if_there, write_whole};
 use crate::ingest::estimate;
 use crate::pack_writer::{PackWriter, salvage};
-use crate::{ChunkSource, IoFailure, MAXIMUM_BATCH_NAMES, Progress, ReplicateError, Store};
+use crate::{
+    ChunkSource, FetchError, IoFailure, MAXIMUM_BATCH_NAMES, Progress, ReplicateError, Store,
+};
 
 /// Pages that are fetched, and looked into, in one go: 8 MiB.
 const PAGES_AT_ONCE: usize = 256;
@@ -30,6 +35,10 @@ pub struct Replicated {
     pub fetched_chunks: u64,
     /// Their bytes on the wire, entry headers included.
     pub fetched_bytes: u64,
+    /// Chunks and pages that came from stores at hand.
+    pub carried_chunks: u64,
+    /// Their bytes, likewise.
+    pub carried_bytes: u64,
     /// Chunks and pages that the store had before.
     pub already_chunks: u64,
 }
@@ -40,24 +49,31 @@ pub(crate) fn replicate(
     peers: &dyn ChunkSource,
     progress: &Progress,
 ) -> Result<Replicated, ReplicateError> {
+    // First of all, so that no pack goes that this one sees from now on.
+    let writer = PackWriter::create(store.folder())?;
     salvage(store.folder())?;
     store.catalogue().refresh()?;
     let bytes = match store.root_record(root)? {
         Some(bytes) => bytes,
         None => peers
-            .fetch_root(root)
-            .map_err(|source| ReplicateError::Peers { root, source })?,
+            .fetch_root(root, Some(progress))
+            .map_err(|source| unfetched(root, source))?,
     };
     let record = RootRecord::decode(&bytes)
         .map_err(|source| ReplicateError::UnusableRoot { root, source })?;
     progress.set_total(record.image_size());
+    if !store.holds(root) {
+        // So that a collection leaves what came of it, should this be broken off.
+        let beside = writer.area().file("incomplete");
+        write_whole(&beside, &store.folder().incomplete(root), &bytes)?;
+    }
     let mut work = Work {
         store,
         root,
         record,
         peers,
         progress,
-        writer: PackWriter::create(store.folder())?,
+        writer,
         flat: File::open(store.folder().flat(root)).ok(),
         encoder: ChunkEncoder::new(),
         seen: HashSet::new(),
@@ -65,6 +81,8 @@ pub(crate) fn replicate(
         wanted: Vec::new(),
         fetched_chunks: 0,
         fetched_bytes: 0,
+        carried_chunks: 0,
+        carried_bytes: 0,
         already_chunks: 0,
     };
     match work.run() {
@@ -90,6 +108,8 @@ struct Work<'a> {
     wanted: Vec<ChunkName>,
     fetched_chunks: u64,
     fetched_bytes: u64,
+    carried_chunks: u64,
+    carried_bytes: u64,
     already_chunks: u64,
 }
 
@@ -217,13 +237,15 @@ impl Work<'_> {
         })
     }
 
-    /// Get `names` from peers at the pace that is allowed, write what is sound, and give its plain bytes to `visit`.
+    /// Get `names` from stores at hand, then from peers at the pace that is allowed, write what is sound, and give its plain
+    /// bytes to `visit`.
     fn fetch(
         &mut self,
         names: &[ChunkName],
         visit: &mut dyn FnMut(ChunkName, Vec<u8>),
     ) -> Result<(), ReplicateError> {
-        let mut left = names;
+        let names = self.take_at_hand(names, visit)?;
+        let mut left = &names[..];
         while !left.is_empty() {
             self.check_cancelled()?;
             let at_once = self.progress.batch(CHUNK_BYTES, left.len());
@@ -236,35 +258,68 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Gives the names that are left.
+    fn take_at_hand(
+        &mut self,
+        names: &[ChunkName],
+        visit: &mut dyn FnMut(ChunkName, Vec<u8>),
+    ) -> Result<Vec<ChunkName>, ReplicateError> {
+        let (peers, progress) = (self.peers, self.progress);
+        let mut failure = None;
+        let left = peers.take_at_hand(names, Some(progress), &mut |entry| {
+            let kept = self.keep(&entry, visit, &mut failure);
+            if kept {
+                self.carried_chunks += 1;
+                self.carried_bytes += entry.length() as u64;
+            }
+            kept
+        });
+        failure.map_or(Ok(left), |error: IoFailure| Err(error.into()))
+    }
+
     fn fetch_batch(
         &mut self,
         names: &[ChunkName],
         visit: &mut dyn FnMut(ChunkName, Vec<u8>),
     ) -> Result<(), ReplicateError> {
         let (root, peers, progress) = (self.root, self.peers, self.progress);
-        let mut failure: Option<IoFailure> = None;
-        let fetched = peers.fetch(names, &mut |entry| {
-            let name = entry.header.name;
-            // After a failure nothing more is taken: the answer is read to its end and dropped.
-            let Some(plain) = failure.is_none().then(|| decode(&entry)).flatten() else {
-                return false;
-            };
-            if self.written.insert(name)
-                && let Err(error) = self.writer.append(&entry)
-            {
-                failure = Some(error);
-                return false;
+        let mut failure = None;
+        let fetched = peers.fetch(names, Some(progress), &mut |entry| {
+            let kept = self.keep(&entry, visit, &mut failure);
+            if kept {
+                self.fetched_chunks += 1;
+                self.fetched_bytes += entry.length() as u64;
             }
-            self.fetched_chunks += 1;
-            self.fetched_bytes += entry.length() as u64;
-            progress.add_new(plain.len() as u64, entry.length() as u64);
-            visit(name, plain);
-            true
+            kept
         });
         match failure {
             Some(error) => Err(error.into()),
-            None => fetched.map_err(|source| ReplicateError::Peers { root, source }),
+            None => fetched.map_err(|source| unfetched(root, source)),
         }
+    }
+
+    /// Write an entry that came if it is sound; after a `failure` nothing more is taken.
+    fn keep(
+        &mut self,
+        entry: &Entry,
+        visit: &mut dyn FnMut(ChunkName, Vec<u8>),
+        failure: &mut Option<IoFailure>,
+    ) -> bool {
+        let name = entry.header.name;
+        // The rest of an answer is read to its end and dropped.
+        let Some(plain) = failure.is_none().then(|| decode(entry)).flatten() else {
+            return false;
+        };
+        if self.written.insert(name)
+            && let Err(error) = self.writer.append(entry)
+        {
+            *failure = Some(error);
+            return false;
+        }
+        self.progress
+            .add_new(plain.len() as u64, entry.length() as u64);
+        visit(name, plain);
+        true
     }
 
     fn finish(self, record: &[u8]) -> Result<Replicated, ReplicateError> {
@@ -272,9 +327,10 @@ impl Work<'_> {
         let done = self.progress.values().done_bytes;
         let stored = self.writer.stored_bytes();
         let total = self.record.image_size();
-        let published = self
-            .writer
-            .publish(|area| store.publish_root(root, record, &area.file("root")));
+        let published = self.writer.publish(|area| {
+            store.publish_root(root, record, &area.file("root"))?;
+            remove_if_there(&store.folder().incomplete(root))
+        });
         published.map_err(|error| explain(store, error, total, done, stored))?;
         store.catalogue().refresh()?;
         Ok(Replicated {
@@ -282,6 +338,8 @@ impl Work<'_> {
             size_bytes: total,
             fetched_chunks: self.fetched_chunks,
             fetched_bytes: self.fetched_bytes,
+            carried_chunks: self.carried_chunks,
+            carried_bytes: self.carried_bytes,
             already_chunks: self.already_chunks,
         })
     }
@@ -305,6 +363,13 @@ impl Work<'_> {
             ReplicateError::Io(error) => explain(store, error, total, done, stored),
             error => error,
         }
+    }
+}
+
+fn unfetched(root: RootHash, source: FetchError) -> ReplicateError {
+    match source {
+        FetchError::Cancelled => ReplicateError::Cancelled,
+        source => ReplicateError::Peers { root, source },
     }
 }
 

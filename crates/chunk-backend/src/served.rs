@@ -207,7 +207,7 @@ impl ServedVersion {
             return Ok(());
         }
         let store = self.manifest.store();
-        let found = store.catalogue().read(name)?;
+        let found = store.read_chunk(name)?;
         let is_damaged = matches!(found, Found::Damaged);
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         if let Found::Sound(_, plain) = found
@@ -339,7 +339,7 @@ impl ServedVersion {
         }
         let names: Vec<ChunkName> = places.keys().copied().collect();
         let mut failure = None;
-        let fetched = self.manifest.peers().fetch(&names, &mut |entry| {
+        let fetched = self.manifest.peers().fetch(&names, None, &mut |entry| {
             let name = entry.header.name;
             let Some(at) = places.get(&name) else {
                 return false;
@@ -449,13 +449,23 @@ impl ServedVersion {
                 };
                 if !self.is_sound_in_file(&mut wanted, &mut buffer) {
                     damaged += 1;
-                    self.ready.clear(index);
-                    self.make_group_ready(index..index + 1)?;
+                    self.put_right(index)?;
                 }
             }
             progress.add_done(self.length(index) as u64);
         }
         Ok(damaged)
+    }
+
+    /// True if the chunk may be read from the file: if it is not, what the file has there is nobody's.
+    pub(crate) fn is_chunk_ready(&self, index: u64) -> bool {
+        self.ready.is_set(index)
+    }
+
+    /// Serve the chunk no more from the file before it was put right.
+    pub(crate) fn put_right(&self, index: u64) -> Result<(), ReadError> {
+        self.ready.clear(index);
+        self.make_group_ready(index..index + 1)
     }
 
     /// What was counted so far.

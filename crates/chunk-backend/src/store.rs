@@ -13,12 +13,13 @@ use chunk_store::{ChunkName, Entry, RootHash, RootRecord};
 use uuid::Uuid;
 
 use crate::catalogue::{Catalogue, Found};
-use crate::folder::{Folder, sync_folder, write_whole};
+use crate::folder::{Folder, remove_if_there, sync_folder, write_whole};
 use crate::manifest::PageCache;
 use crate::{
-    ChunkSource, CreateError, Difference, DiskSource, FolderError, HealError, HealReport,
-    ImportError, Imported, IoFailure, Manifest, NoPeers, OpenError, Overlay, Progress, ReadError,
-    ReplicateError, Replicated, SealError, Sealed, ServedVersion, VerifyError, VerifyReport,
+    ChunkSource, CollectError, Collected, CollectionPlan, CreateError, Difference, DiskSource,
+    FolderError, HealError, HealReport, ImportError, Imported, IoFailure, Manifest, NoPeers,
+    OpenError, Overlay, Progress, ReadError, ReplicateError, Replicated, SealError, Sealed,
+    ServedVersion, VerifyError, VerifyReport,
 };
 
 /// The store format that this code reads and writes.
@@ -159,17 +160,7 @@ impl Store {
     /// # Errors
     /// It is no store, another farm's, of a later format, or cannot be read.
     pub fn open(path: &Path, farm: FarmId) -> Result<Self, OpenError> {
-        let folder = Folder {
-            path: path.to_owned(),
-        };
-        let description = read_description(&folder)?;
-        if description.farm != farm {
-            return Err(OpenError::OtherFarm {
-                path: path.to_owned(),
-                found: description.farm,
-                expected: farm,
-            });
-        }
+        let store = Self::open_to_read(path, farm)?;
         // A folder of the layout that a copy or a restore left out was empty, or is missed when it is needed.
         for part in Folder::PARTS {
             let part = path.join(part);
@@ -180,7 +171,28 @@ impl Store {
                 _ => {}
             }
         }
-        Ok(Self::assemble(folder, &description))
+        Ok(store)
+    }
+
+    /// Open the store of `farm` in the folder `path` without writing anything, such as one on a medium that was carried and
+    /// may be mounted to be read only. It gives chunks and versions; whatever has to write fails there.
+    ///
+    /// # Errors
+    /// It is no store, another farm's, of a later format, or cannot be read.
+    pub fn open_to_read(path: &Path, farm: FarmId) -> Result<Self, OpenError> {
+        let folder = Folder {
+            path: path.to_owned(),
+        };
+        let description = read_description(&folder)?;
+        if description.farm == farm {
+            Ok(Self::assemble(folder, &description))
+        } else {
+            Err(OpenError::OtherFarm {
+                path: path.to_owned(),
+                found: description.farm,
+                expected: farm,
+            })
+        }
     }
 
     fn assemble(folder: Folder, description: &Description) -> Self {
@@ -222,11 +234,12 @@ impl Store {
         self.0.farm
     }
 
-    /// Bytes free on the file system for this process.
+    /// Bytes free on the file system for this process. What it holds open of packs that are gone is let go before.
     ///
     /// # Errors
     /// The file system cannot be asked.
     pub fn free_space(&self) -> Result<u64, IoFailure> {
+        self.0.catalogue.let_go()?;
         self.file_system()
             .map(|found| found.f_bavail.saturating_mul(found.f_frsize))
     }
@@ -331,6 +344,28 @@ impl Store {
         crate::heal::heal(self, peers, progress)
     }
 
+    /// Find out what a collection would free, and change nothing. All versions that are here are kept; `named` are those that
+    /// the caller knows of, here or not.
+    ///
+    /// # Errors
+    /// What is needed cannot be found out, because something is damaged.
+    pub fn plan_collection(&self, named: &[RootHash]) -> Result<CollectionPlan, CollectError> {
+        crate::collect::plan(self, named)
+    }
+
+    /// Free what no version needs. It is looked at again what that is; of `plan` it is taken what the caller named. Packs go
+    /// only while nobody writes: it waits for those who do, and others begin a moment later.
+    ///
+    /// # Errors
+    /// Nothing that a version needs is gone, and what became free is free.
+    pub fn collect(
+        &self,
+        plan: &CollectionPlan,
+        progress: &Progress,
+    ) -> Result<Collected, CollectError> {
+        crate::collect::collect(self, plan, progress)
+    }
+
     /// Fetch what is missing of the version `root` from `peers`, and publish it when it is complete.
     ///
     /// # Errors
@@ -370,7 +405,7 @@ impl Store {
         Ok(version)
     }
 
-    fn served(&self, root: RootHash) -> Option<Arc<ServedVersion>> {
+    pub(crate) fn served(&self, root: RootHash) -> Option<Arc<ServedVersion>> {
         let served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
         served.get(&root).and_then(Weak::upgrade)
     }
@@ -386,13 +421,13 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&root);
-        for path in [self.0.folder.manifest(root), self.0.folder.flat(root)] {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(IoFailure::new("remove", &path, error));
-                }
-                _ => {}
-            }
+        let folder = &self.0.folder;
+        for path in [
+            folder.manifest(root),
+            folder.incomplete(root),
+            folder.flat(root),
+        ] {
+            remove_if_there(&path)?;
         }
         sync_folder(&self.0.folder.manifests())
     }

@@ -14,6 +14,9 @@ use crate::folder::{Folder, file_names};
 use crate::manifest::Manifest;
 use crate::{IoFailure, Progress, ReadError, Store, VerifyError};
 
+/// How often what is missing is looked for again, while others change the store.
+const LOOKS_AGAIN: usize = 3;
+
 /// A pack with damage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamagedPack {
@@ -70,7 +73,7 @@ pub(crate) fn verify(store: &Store, progress: &Progress) -> Result<VerifyReport,
     let mut report = VerifyReport::default();
     progress.set_total(total_bytes(store)?);
     verify_packs(store, progress, &mut report)?;
-    let needs = find_unavailable(store, &report.damaged_packs)?;
+    let needs = find_missing(store, &report.damaged_packs, progress)?;
     report.unavailable = needs.unavailable;
     report.affected_roots = needs.affected_roots;
     report.damaged_roots = needs.damaged_roots;
@@ -87,7 +90,7 @@ pub(crate) fn verify(store: &Store, progress: &Progress) -> Result<VerifyReport,
 }
 
 /// Bytes of all files that are going to be read.
-fn total_bytes(store: &Store) -> Result<u64, IoFailure> {
+pub(crate) fn total_bytes(store: &Store) -> Result<u64, IoFailure> {
     use std::os::unix::fs::MetadataExt;
     let mut total = 0;
     for folder in [store.folder().packs(), store.folder().flats()] {
@@ -125,7 +128,11 @@ fn verify_packs(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(IoFailure::new("read", &path, error).into()),
         };
-        let pack = File::open(&path).map_err(|error| IoFailure::new("open", &path, error))?;
+        let pack = match File::open(&path) {
+            Ok(pack) => pack,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(IoFailure::new("open", &path, error).into()),
+        };
         report.packs += 1;
         let mut records = index.records().to_vec();
         records.sort_unstable_by_key(|record| record.offset);
@@ -166,10 +173,11 @@ pub(crate) struct Needs {
 }
 
 /// Walk all versions and look for names that no pack has but those known as damaged.
-pub(crate) fn find_unavailable(
+fn find_unavailable(
     store: &Store,
     damaged_packs: &[DamagedPack],
-) -> Result<Needs, IoFailure> {
+    progress: &Progress,
+) -> Result<Needs, VerifyError> {
     let damaged: HashSet<(&str, ChunkName)> = damaged_packs
         .iter()
         .flat_map(|pack| pack.damaged.iter().map(|name| (&*pack.file, *name)))
@@ -226,6 +234,9 @@ pub(crate) fn find_unavailable(
         for level in (0..record.depth()).rev() {
             let mut below = Vec::new();
             for (name, position) in level_names {
+                if progress.is_cancelled() {
+                    return Err(VerifyError::Cancelled);
+                }
                 if !check(name) {
                     continue;
                 }
@@ -248,10 +259,34 @@ pub(crate) fn find_unavailable(
             level_names = below;
         }
         if let Some(error) = failure {
-            return Err(error);
+            return Err(error.into());
         }
         if is_affected || needs.unavailable.len() > before {
             needs.affected_roots.push(root);
+        }
+    }
+    Ok(needs)
+}
+
+/// [`find_unavailable`] beside others who import, collect and remove: what is not found is looked for again, until the same
+/// is missing from a listing of the packs that is younger than the version.
+pub(crate) fn find_missing(
+    store: &Store,
+    damaged_packs: &[DamagedPack],
+    progress: &Progress,
+) -> Result<Needs, VerifyError> {
+    store.catalogue().refresh_if_changed()?;
+    let mut needs = find_unavailable(store, damaged_packs, progress)?;
+    for _ in 0..LOOKS_AGAIN {
+        if needs.affected_roots.is_empty() {
+            break;
+        }
+        store.catalogue().refresh()?;
+        let again = find_unavailable(store, damaged_packs, progress)?;
+        let is_settled = again.affected_roots == needs.affected_roots;
+        needs = again;
+        if is_settled {
+            break;
         }
     }
     Ok(needs)

@@ -13,13 +13,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use chunk_backend::{
     NoPeers, Overlay, OverlayId, Progress, SealError, ServedVersion, Store, Zeroing,
 };
 use chunk_store::CHUNK_BYTES;
-use support::{Bench, FARM, Mounted, files, import, root_of};
+use support::{Bench, FARM, Mounted, alone, files, import, root_of};
 
 const MEBIBYTE: u64 = 1 << 20;
 const BLOCK: u64 = 4_096;
@@ -58,10 +58,13 @@ struct Setting {
     small: Mounted,
     store: Store,
     base: Arc<ServedVersion>,
+    /// Until the others have gone: to unmount is to start a process.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Setting {
     fn new() -> Option<Self> {
+        let alone = alone();
         let bench = Bench::new();
         let small = Mounted::tmpfs(bench.path("small"), 16 * MEBIBYTE)?;
         let store = Store::create(&small.path.join("store"), FARM).unwrap();
@@ -74,6 +77,7 @@ impl Setting {
             small,
             store,
             base,
+            _alone: alone,
         })
     }
 

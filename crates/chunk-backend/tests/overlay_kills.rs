@@ -19,7 +19,7 @@ use std::thread;
 
 use chunk_backend::{NoPeers, Overlay, OverlayId, Progress, ServedVersion, Store, Zeroing};
 use chunk_store::{CHUNK_BYTES, RootHash};
-use support::{Bench, FARM, files, import, read_all, root_of};
+use support::{Bench, FARM, alone, files, import, read_all, root_of};
 
 const ID: OverlayId = OverlayId::from_bytes([4; 16]);
 const BLOCK: u64 = 4_096;
@@ -220,6 +220,7 @@ fn write_and_kill(store: &Store, root: RootHash, seed: u64, answers: usize) -> u
 
 #[test]
 fn a_killed_writer_loses_nothing_that_was_answered() {
+    let _alone = alone();
     let bench = Bench::new();
     let store = bench.store("store");
     let chunks: Vec<(u64, u64)> = (0..SIZE / CHUNK_BYTES)
@@ -267,6 +268,7 @@ fn a_killed_writer_loses_nothing_that_was_answered() {
 
 #[test]
 fn a_killed_sealing_is_done_again_or_was_done() {
+    let _alone = alone();
     let bench = Bench::new();
     let store = bench.store("store");
     let image = bench.image("image", SIZE, &[(0, 1), (5, 2)]);

@@ -20,9 +20,10 @@ impl ChunkSource for BreakingPeer {
     fn fetch(
         &self,
         names: &[ChunkName],
+        work: Option<&Progress>,
         accept: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<(), FetchError> {
-        self.0.fetch(names, &mut |entry| {
+        self.0.fetch(names, work, &mut |entry| {
             let is_left = self
                 .1
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
@@ -32,8 +33,8 @@ impl ChunkSource for BreakingPeer {
         })
     }
 
-    fn fetch_root(&self, root: RootHash) -> Result<Vec<u8>, FetchError> {
-        self.0.fetch_root(root)
+    fn fetch_root(&self, root: RootHash, work: Option<&Progress>) -> Result<Vec<u8>, FetchError> {
+        self.0.fetch_root(root, work)
     }
 }
 

@@ -4,6 +4,7 @@
 //! layout is drawn byte by byte in `docs/formats/store.md`.
 
 mod chunk;
+mod collection;
 mod difference;
 mod entry;
 mod name;
@@ -14,6 +15,7 @@ mod rewrite;
 mod root;
 
 pub use chunk::{ChunkDecoder, ChunkEncoder, decode_chunk, encode_chunk};
+pub use collection::{PackFate, PackShare, plan_packs};
 pub use difference::{Changed, PageSource, walk_difference, walk_names};
 pub use entry::{
     DecodeEntryError, ENTRY_HEADER_BYTES, ENTRY_MAGIC, Encoding, Entry, EntryHeader,

@@ -149,6 +149,9 @@ pub enum Notice {
     ReadsGoTo(ServerId),
     /// No server can serve; reads wait.
     NoServer,
+    /// Every server that still serves is to be left, and no other one of the list can serve: log in again, for a list
+    /// that was made while others were away names too few.
+    Cornered,
     /// A server can serve again.
     Resumed {
         /// How long there was none.

@@ -6,6 +6,7 @@ use crate::action::Notice;
 use crate::failover::Failover;
 use crate::link::{Link, Phase};
 use crate::server::{Server, State};
+use crate::view::Footing;
 
 impl Failover {
     pub(crate) fn advance(&mut self, now: Instant) {
@@ -57,6 +58,11 @@ impl Failover {
             }
             _ => {}
         }
+        let is_cornered = is_served && self.footing() == Footing::Lost;
+        if is_cornered && !self.is_cornered {
+            self.report(Notice::Cornered);
+        }
+        self.is_cornered = is_cornered;
     }
 
     fn earliest(&self, now: Instant) -> Option<Instant> {

@@ -15,7 +15,7 @@ impl Failover {
         };
         let id = server.id;
         if let Some(link) = server.link_mut() {
-            link.last_heard = link.last_heard.max(now);
+            link.hear(now);
             if mem::take(&mut link.is_silent) {
                 self.report(Notice::HeardAgain(id));
             }

@@ -12,7 +12,7 @@ use crate::link::{Link, Phase};
 use crate::read::Read;
 use crate::server::{Server, State};
 use crate::settings::Settings;
-use crate::view::{Counters, ServerView, View};
+use crate::view::{Counters, Footing, ServerView, View};
 
 /// More reads are under way than [`Settings::max_reads`]: take no more requests until one is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,8 @@ pub struct Failover {
     /// Where reads are to go as soon as it is warm, because the farm wants it so.
     pub(crate) wanted: Option<ServerId>,
     pub(crate) no_server_since: Option<Instant>,
+    /// All that serve are to be left.
+    pub(crate) is_cornered: bool,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) counters: Counters,
@@ -64,6 +66,7 @@ impl Failover {
             current_since: now,
             wanted: None,
             no_server_since: Some(now),
+            is_cornered: false,
             actions: VecDeque::new(),
             deadline: None,
             counters: Counters::default(),
@@ -263,6 +266,20 @@ impl Failover {
     pub fn without_server_for(&self, now: Instant) -> Option<Duration> {
         self.no_server_since
             .map(|since| now.saturating_duration_since(since))
+    }
+
+    /// How well reads are provided for at this moment.
+    pub fn footing(&self) -> Footing {
+        let links = || self.servers.iter().filter_map(Server::link);
+        let ready = links().filter(|link| link.is_good()).count();
+        let stays = |link: &Link| link.fitness().is_some() && link.phase != Phase::Leaving;
+        if ready >= self.settings.warm {
+            Footing::Firm
+        } else if links().any(stays) {
+            Footing::Alone
+        } else {
+            Footing::Lost
+        }
     }
 
     /// What people may see.

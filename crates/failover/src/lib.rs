@@ -36,4 +36,4 @@ pub use action::{
 };
 pub use failover::{Failover, TooManyReads};
 pub use settings::Settings;
-pub use view::{Counters, ServerView, View};
+pub use view::{Counters, Footing, ServerView, View};

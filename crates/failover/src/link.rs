@@ -52,6 +52,8 @@ pub(crate) struct Link {
     pub(crate) phase: Phase,
     pub(crate) ready_at: Instant,
     pub(crate) last_heard: Instant,
+    /// A silence was put down to ourselves; nothing was heard since.
+    is_excused: bool,
     /// Nothing heard for longer than is usual while something was asked.
     pub(crate) is_silent: bool,
     /// Cookies grow, so the order is the order of sending.
@@ -72,6 +74,7 @@ impl Link {
             phase,
             ready_at: now,
             last_heard: now,
+            is_excused: false,
             is_silent: false,
             attempts: BTreeMap::new(),
             heartbeat: None,
@@ -122,9 +125,21 @@ impl Link {
         Some(asked.max(self.last_heard))
     }
 
-    /// Takes a time in which nobody was looking out of every age.
-    pub(crate) fn grow_younger(&mut self, slept: Duration, now: Instant) {
+    /// Bytes came in.
+    pub(crate) fn hear(&mut self, now: Instant) {
         self.last_heard = self.last_heard.max(now);
+        self.is_excused = false;
+    }
+
+    /// Takes a time in which nobody was looking out of every age. What came meanwhile may wait to be read, so the silence begins
+    /// anew; but only once, because on a machine that is always late no silence would ever end.
+    pub(crate) fn grow_younger(&mut self, slept: Duration, now: Instant) {
+        self.last_heard = if self.is_excused {
+            now.min(self.last_heard + slept)
+        } else {
+            self.last_heard.max(now)
+        };
+        self.is_excused = true;
         for attempt in self.attempts.values_mut() {
             attempt.sent_at += slept;
         }

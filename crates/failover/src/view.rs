@@ -34,6 +34,17 @@ pub struct Counters {
     pub longest_wait: Duration,
 }
 
+/// How well reads are provided for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Footing {
+    /// As many servers are ready as the settings want warm.
+    Firm,
+    /// Reads are served, and there is no spare.
+    Alone,
+    /// Nobody serves, or only servers that are to be left.
+    Lost,
+}
+
 /// One server of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,18 +3,19 @@
 //! Every exception has `code` (kebab case, stable) and `fields` (a dict of what the message names). Which class it has says
 //! what the caller can do about it, which code says exactly what happened.
 
+mod collection;
 mod overlays;
 
 use chunk_backend::{
-    CreateError, CreateOverlayError, FetchError, FolderError, HealError, ImportError, IoFailure,
-    NoSpace, OpenError, OpenOverlayError, ReadError, ReplicateError, SealError, VerifyError,
-    WriteError,
+    CollectError, CreateError, CreateOverlayError, FetchError, FolderError, HealError, ImportError,
+    IoFailure, NoSpace, OpenError, OpenOverlayError, ReadError, ReplicateError, SealError,
+    VerifyError, WriteError,
 };
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stream_server::{ServeStoreError, StartError as StreamStartError};
+use stream_server::{CertificateError, ServeStoreError, StartError as StreamStartError};
 
 pub(crate) use overlays::{
     OverlayExistsError, OverlayInUseError, OverlaySealedError, UnknownOverlayError,
@@ -135,6 +136,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Heal(#[from] HealError),
     #[error(transparent)]
+    Collect(#[from] CollectError),
+    #[error(transparent)]
     CreateOverlay(#[from] CreateOverlayError),
     #[error(transparent)]
     OpenOverlay(#[from] OpenOverlayError),
@@ -144,6 +147,8 @@ pub(crate) enum Failure {
     Seal(#[from] SealError),
     #[error(transparent)]
     Start(#[from] StreamStartError),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error(transparent)]
     ServeStore(#[from] ServeStoreError),
     #[error(transparent)]
@@ -206,11 +211,15 @@ fn raised(failure: &Failure) -> Raised {
         Failure::Replicate(error) => replicate(error),
         Failure::Verify(error) => verify(error),
         Failure::Heal(error) => heal(error),
+        Failure::Collect(error) => collection::collect(error),
         Failure::CreateOverlay(error) => overlays::create(error),
         Failure::OpenOverlay(error) => overlays::open(error),
         Failure::Write(error) => overlays::write(error),
         Failure::Seal(error) => overlays::seal(error),
         Failure::Start(error) => start(error),
+        Failure::Certificate(_) => {
+            Raised::new(StartError::new_err::<String>, "certificate-unusable")
+        }
         Failure::ServeStore(_) => {
             Raised::new(StartError::new_err::<String>, "chunk-service-failed")
         }
@@ -355,6 +364,7 @@ fn start(error: &StreamStartError) -> Raised {
 
 fn fetch(error: &FetchError) -> Raised {
     match error {
+        FetchError::Cancelled => Raised::cancelled(),
         FetchError::NoPeers => Raised::new(PeersError::new_err::<String>, "no-peers"),
         FetchError::Missing { missing, .. } => {
             Raised::new(PeersError::new_err::<String>, "peers-lack-chunks")

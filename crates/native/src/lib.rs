@@ -3,11 +3,13 @@
 //! One file for each subject, and `error` for all that can go wrong. What Python sees is written down by hand in
 //! `python/corral_native/__init__.pyi`, and checked against this by `mypy.stubtest`.
 
+mod collection;
 mod error;
 mod overlay;
 mod peers;
 mod progress;
 mod reports;
+mod scrub;
 mod served;
 mod store;
 mod stream;
@@ -17,6 +19,8 @@ use pyo3::prelude::*;
 /// Corral's chunk stores and stream server.
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use super::collection::{Collected, CollectionPlan};
     #[pymodule_export]
     use super::error::{
         CancelledError, DamagedError, FolderNotEmptyError, NativeError, NewerFormatError,
@@ -29,9 +33,11 @@ mod _native {
     #[pymodule_export]
     use super::peers::Peers;
     #[pymodule_export]
-    use super::progress::Progress;
+    use super::progress::{Pace, Progress};
     #[pymodule_export]
     use super::reports::{Difference, HealReport, Imported, Replicated, Sealed, VerifyReport};
+    #[pymodule_export]
+    use super::scrub::{Scrub, ScrubPass, ScrubState};
     #[pymodule_export]
     use super::served::{ServedCounters, ServedVersion};
     #[pymodule_export]

@@ -2,6 +2,27 @@
 
 use pyo3::prelude::*;
 
+/// A rate that several works keep to together.
+#[pyclass(frozen, module = "corral_native")]
+#[derive(Default)]
+pub(crate) struct Pace {
+    inner: chunk_backend::Pace,
+}
+
+#[pymethods]
+impl Pace {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Let no more than so many bytes a second come from elsewhere; none for as fast as it goes.
+    #[pyo3(signature = (bytes_a_second=None))]
+    fn set_rate(&self, bytes_a_second: Option<u64>) {
+        self.inner.set(bytes_a_second);
+    }
+}
+
 /// Shared between the thread that works and those that watch or cancel.
 #[pyclass(frozen, module = "corral_native")]
 #[derive(Default)]
@@ -12,8 +33,11 @@ pub(crate) struct Progress {
 #[pymethods]
 impl Progress {
     #[new]
-    fn new() -> Self {
-        Self::default()
+    #[pyo3(signature = (pace=None))]
+    fn new(pace: Option<&Pace>) -> Self {
+        pace.map_or_else(Self::default, |pace| Self {
+            inner: chunk_backend::Progress::at(pace.inner.clone()),
+        })
     }
 
     #[getter]
@@ -41,12 +65,18 @@ impl Progress {
         self.inner.values().stored_bytes
     }
 
+    /// Writers of the store whose end is waited for.
+    #[getter]
+    fn awaited_writers(&self) -> u64 {
+        self.inner.values().awaited
+    }
+
     #[getter]
     fn is_cancelled(&self) -> bool {
         self.inner.is_cancelled()
     }
 
-    /// Take no more than so many bytes a second from elsewhere; none for as fast as it goes.
+    /// Take no more than so many bytes a second from elsewhere, with all at the same pace; none for as fast as it goes.
     #[pyo3(signature = (bytes_a_second=None))]
     fn set_rate(&self, bytes_a_second: Option<u64>) {
         self.inner.set_rate(bytes_a_second);

@@ -163,6 +163,8 @@ pub(crate) struct Replicated {
     size_bytes: u64,
     fetched_chunks: u64,
     fetched_bytes: u64,
+    carried_chunks: u64,
+    carried_bytes: u64,
     already_chunks: u64,
 }
 
@@ -173,6 +175,8 @@ impl From<chunk_backend::Replicated> for Replicated {
             size_bytes: replicated.size_bytes,
             fetched_chunks: replicated.fetched_chunks,
             fetched_bytes: replicated.fetched_bytes,
+            carried_chunks: replicated.carried_chunks,
+            carried_bytes: replicated.carried_bytes,
             already_chunks: replicated.already_chunks,
         }
     }

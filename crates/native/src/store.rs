@@ -8,6 +8,7 @@ use chunk_backend::{DiskSource, FarmId, ImportError, NbdDisk, RawFile};
 use chunk_store::RootHash;
 use pyo3::prelude::*;
 
+use crate::collection::{Collected, CollectionPlan};
 use crate::error::Failure;
 use crate::overlay::Overlay;
 use crate::peers::Peers;
@@ -39,6 +40,15 @@ impl Store {
     fn open(py: Python<'_>, path: PathBuf, farm: &str) -> Result<Self, Failure> {
         let farm = farm_id(farm)?;
         py.detach(|| chunk_backend::Store::open(&path, farm))
+            .map(|inner| Self { inner })
+            .map_err(Failure::from)
+    }
+
+    /// Open without writing anything.
+    #[staticmethod]
+    fn open_to_read(py: Python<'_>, path: PathBuf, farm: &str) -> Result<Self, Failure> {
+        let farm = farm_id(farm)?;
+        py.detach(|| chunk_backend::Store::open_to_read(&path, farm))
             .map(|inner| Self { inner })
             .map_err(Failure::from)
     }
@@ -131,6 +141,31 @@ impl Store {
     ) -> Result<HealReport, Failure> {
         py.detach(|| self.inner.heal(peers.inner.as_ref(), &progress.inner))
             .map(HealReport::from)
+            .map_err(Failure::from)
+    }
+
+    /// Find out what a collection would free; nothing is changed.
+    fn plan_collection(
+        &self,
+        py: Python<'_>,
+        named: Vec<String>,
+    ) -> Result<CollectionPlan, Failure> {
+        let named = named.iter().map(|root| root_hash(root));
+        let named = named.collect::<Result<Vec<_>, _>>()?;
+        py.detach(|| self.inner.plan_collection(&named))
+            .map(CollectionPlan::from)
+            .map_err(Failure::from)
+    }
+
+    /// Free what no version needs.
+    fn collect(
+        &self,
+        py: Python<'_>,
+        plan: &CollectionPlan,
+        progress: &Progress,
+    ) -> Result<Collected, Failure> {
+        py.detach(|| self.inner.collect(&plan.inner, &progress.inner))
+            .map(Collected::from)
             .map_err(Failure::from)
     }
 

@@ -14,7 +14,7 @@ use crate::overlay::Overlay;
 use crate::served::ServedVersion;
 use crate::store::Store;
 
-/// Serves NBD to devices and chunks to other servers, on threads of its own.
+/// Serves NBD to devices and chunks to other servers and to computers, on threads of its own.
 #[pyclass(frozen, module = "corral_native")]
 pub(crate) struct StreamServer {
     inner: stream_server::StreamServer,
@@ -41,11 +41,13 @@ pub(crate) struct Session {
 #[pymethods]
 impl StreamServer {
     #[new]
+    #[pyo3(signature = (listeners, chunk_http, farm_public_key, *, chunk_tls = false))]
     fn new(
         py: Python<'_>,
         listeners: Vec<(String, String)>,
         chunk_http: Option<&str>,
         farm_public_key: [u8; 32],
+        chunk_tls: bool,
     ) -> Result<Self, Failure> {
         let listeners = listeners
             .iter()
@@ -56,6 +58,7 @@ impl StreamServer {
             chunk_http: chunk_http
                 .map(|text| parsed(text, "HOST:PORT"))
                 .transpose()?,
+            chunk_tls,
             farm_public_key,
             limits: Limits::default(),
             reactors: None,
@@ -97,6 +100,11 @@ impl StreamServer {
         let store = store.inner.clone();
         py.detach(|| self.inner.serve_store(store))
             .map_err(Failure::from)
+    }
+
+    /// Show this certificate from now on; it and its private key in PEM.
+    fn show_certificate(&self, certificate: &str, private_key: &str) -> Result<(), Failure> {
+        Ok(self.inner.show_certificate(certificate, private_key)?)
     }
 
     #[getter]
@@ -173,13 +181,14 @@ impl From<SessionView> for Session {
 }
 
 fn listener(address: &str, access: &str) -> Result<Listener, Failure> {
-    let access = match access {
-        "open" => Access::Open,
-        "ticket" => Access::Ticket,
+    let (access, requires_tls) = match access {
+        "open" => (Access::Open, false),
+        "ticket" => (Access::Ticket, false),
+        "ticket-tls" => (Access::Ticket, true),
         _ => {
             return Err(Failure::Argument {
                 what: "access",
-                rule: "'open' or 'ticket'",
+                rule: "'open', 'ticket' or 'ticket-tls'",
                 text: access.to_owned(),
             });
         }
@@ -188,7 +197,11 @@ fn listener(address: &str, access: &str) -> Result<Listener, Failure> {
         Some(path) => Address::Unix(PathBuf::from(path)),
         None => Address::Tcp(parsed(address, "HOST:PORT or unix:PATH")?),
     };
-    Ok(Listener { address, access })
+    Ok(Listener {
+        address,
+        access,
+        requires_tls,
+    })
 }
 
 fn parsed(text: &str, rule: &'static str) -> Result<std::net::SocketAddr, Failure> {

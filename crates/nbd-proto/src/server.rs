@@ -7,7 +7,7 @@ mod reply;
 mod request;
 
 pub use check::{Objection, Possible};
-pub use handshake::{AfterRefusal, ExportFacts, Handshake, HandshakeError, Negotiated};
+pub use handshake::{AfterRefusal, ExportFacts, Handshake, HandshakeError, Negotiated, TlsOffer};
 pub use question::{ContextQuestion, Event, ListQuestion, OpenQuestion, Question};
 pub use reply::{
     DATA_HEADER_BYTES, HOLE_BYTES, SIMPLE_REPLY_BYTES, block_status_chunk, data_header, done_chunk,

@@ -6,7 +6,7 @@ mod common;
 
 use common::{SIZE_BYTES, SIZES, answer, option, reply_types, shake};
 use nbd_proto::client::{self, Wanted};
-use nbd_proto::server::{AfterRefusal, Event, Handshake, HandshakeError};
+use nbd_proto::server::{AfterRefusal, Event, Handshake, HandshakeError, TlsOffer};
 use nbd_proto::{
     MAX_NAME_BYTES, MAX_OPTION_BYTES, MAX_OPTIONS, OptionCode, Refusal, TransmissionFlags,
 };
@@ -438,4 +438,102 @@ fn a_client_takes_a_shutdown_at_any_option_for_a_farewell() {
         }
     ));
     assert_eq!(output[8..12], 2_u32.to_be_bytes(), "it says goodbye");
+}
+
+const STARTTLS: u32 = 5;
+const TLS_REQUIRED: u32 = 0x8000_0005;
+
+#[test]
+fn nothing_is_said_in_the_clear_where_tls_is_required() {
+    let mut handshake = greeted();
+    handshake.offer_tls(TlsOffer::Required);
+    for number in [3, 6, 7, 8, 9, 10, 77] {
+        let replies = said(&mut handshake, &option(number, &open_data("debian/1", &[])));
+        assert_eq!(reply_types(&replies), [TLS_REQUIRED], "option {number}");
+    }
+    let mut output = Vec::new();
+    let export_name = option(1, b"debian/1");
+    assert_eq!(
+        handshake.next_event(&mut export_name.as_slice(), &mut output),
+        Err(HandshakeError::NotSecured)
+    );
+    // Giving up is allowed.
+    let mut handshake = greeted();
+    handshake.offer_tls(TlsOffer::Required);
+    assert_eq!(
+        handshake.next_event(&mut option(2, b"").as_slice(), &mut output),
+        Ok(Some(Event::Abort))
+    );
+}
+
+#[test]
+fn what_follows_the_wish_for_tls_is_left_to_tls_and_what_went_before_is_forgotten() {
+    let mut handshake = greeted();
+    handshake.offer_tls(TlsOffer::Optional);
+    assert_eq!(
+        reply_types(&said(&mut handshake, &option(STARTTLS, b"data"))),
+        [INVALID]
+    );
+    assert_eq!(reply_types(&said(&mut handshake, &option(8, b""))), [ACK]);
+    // Somebody between appends an option of their own.
+    let injected = [option(STARTTLS, b""), option(3, b"")].concat();
+    let (mut input, mut output) = (injected.as_slice(), Vec::new());
+    assert_eq!(
+        handshake.next_event(&mut input, &mut output),
+        Ok(Some(Event::StartTls))
+    );
+    assert_eq!(reply_types(&output), [ACK]);
+    assert_eq!(handshake.next_event(&mut input, &mut output), Ok(None));
+    assert_eq!(input, option(3, b""));
+    handshake.secured();
+    // Contexts need structured replies, which were agreed on before TLS only.
+    assert_eq!(
+        reply_types(&said(&mut handshake, &option(10, b"\0\0\0\0\0\0\0\0"))),
+        [INVALID]
+    );
+    assert_eq!(
+        reply_types(&said(&mut handshake, &option(STARTTLS, b""))),
+        [INVALID]
+    );
+}
+
+#[test]
+fn a_client_that_demands_tls_says_nothing_else_before_it() {
+    let demanding = || {
+        client::Handshake::new(wanted("secret"))
+            .unwrap()
+            .under_tls()
+    };
+    let greeting = b"NBDMAGICIHAVEOPT\x00\x03";
+    let reply = |kind: u32| {
+        let mut bytes = 0x0003_e889_0455_65a9_u64.to_be_bytes().to_vec();
+        for number in [STARTTLS, kind, 0] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes
+    };
+    for refusal in [UNSUPPORTED, INVALID, TLS_REQUIRED] {
+        let (mut client, mut output) = (demanding(), Vec::new());
+        let heard = [greeting.as_slice(), &reply(refusal)].concat();
+        let error = client.advance(&mut heard.as_slice(), &mut output);
+        assert!(matches!(
+            error,
+            Err(client::HandshakeError::Refused {
+                option: OptionCode::StartTls,
+                ..
+            })
+        ));
+        let farewell = [option(STARTTLS, b""), option(2, b"")].concat();
+        assert_eq!(output.get(4..), Some(farewell.as_slice()));
+    }
+    let (mut client, mut output) = (demanding(), Vec::new());
+    let heard = [greeting.as_slice(), &reply(ACK), b"injected"].concat();
+    let mut input = heard.as_slice();
+    assert_eq!(client.advance(&mut input, &mut output), Ok(None));
+    assert!(client.awaits_tls());
+    assert_eq!(input, b"injected");
+    output.clear();
+    client.secured(&mut output);
+    assert!(!client.awaits_tls());
+    assert_eq!(output, option(8, b""));
 }

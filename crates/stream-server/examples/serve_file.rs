@@ -74,6 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(Listener {
                 address,
                 access: Access::Open,
+                requires_tls: false,
             })
         })
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
@@ -83,6 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings {
         listeners,
         chunk_http: None,
+        chunk_tls: false,
         farm_public_key,
         limits: Limits::default(),
         reactors: None,

@@ -1,8 +1,11 @@
-//! Chunks for other servers, over HTTP.
+//! Chunks for other servers, and for computers, over HTTP; under TLS where others could listen in.
 //!
 //! `GET /v1/roots/<root hash>` answers a version's root record; `POST /v1/chunks` takes up to [`MAXIMUM_BATCH_NAMES`] chunk names, 32
 //! bytes each, and answers an entry for each in their order (`docs/formats/store.md`), missing ones marked. Nothing else is
 //! there.
+//!
+//! Who may fetch one version gets the root record of that one alone. Chunks are not told apart by versions: they are named by
+//! their content, and names are learned from the pages below a root record, so that only who could read those can ask.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,10 +24,14 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::tls::Shown;
 
 /// Entries read from disk before the first of them is sent: a quarter of a second of a thin line, and little memory.
 const GROUP: usize = 32;
@@ -32,7 +39,7 @@ const GROUP: usize = 32;
 const MAXIMUM_CONNECTIONS: usize = 64;
 /// A peer that takes no bytes for this long is given up.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
-/// A peer that does not finish its request's head in this time is given up.
+/// A peer that does not finish its handshake, or its request's head, in this time is given up.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -62,10 +69,28 @@ impl Shelf for Store {
     }
 }
 
-/// Says whether a ticket entitles its bearer to chunks.
+/// Which root records a ticket opens; each opens chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All, as for another server of the farm.
+    Everything,
+    /// That of one version.
+    Version(RootHash),
+}
+
+impl Scope {
+    fn has(self, root: RootHash) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Version(own) => own == root,
+        }
+    }
+}
+
+/// Says what a ticket entitles its bearer to.
 pub trait Gatekeeper: Send + Sync {
-    /// True when `ticket` is one for replication, sound and not expired.
-    fn admits(&self, ticket: &str) -> bool;
+    /// What `ticket` opens; `None` unless it is one for replication or fetching, sound and not expired.
+    fn admits(&self, ticket: &str) -> Option<Scope>;
 }
 
 /// What the chunk service has done since it started.
@@ -112,6 +137,8 @@ pub struct ChunkHttp {
     shelf: Arc<dyn Shelf>,
     gatekeeper: Arc<dyn Gatekeeper>,
     counters: Arc<ChunkHttpCounters>,
+    /// What is shown to those who connect; in the clear without it.
+    shown: Option<Arc<Shown>>,
 }
 
 impl ChunkHttp {
@@ -121,6 +148,15 @@ impl ChunkHttp {
             shelf,
             gatekeeper,
             counters: Arc::default(),
+            shown: None,
+        }
+    }
+
+    /// The same, under TLS only. Before there is a certificate, nobody is listened to.
+    pub(crate) fn under_tls(self, shown: Arc<Shown>) -> Self {
+        Self {
+            shown: Some(shown),
+            ..self
         }
     }
 
@@ -156,8 +192,21 @@ impl ChunkHttp {
         }
     }
 
-    async fn connection(self: Arc<Self>, socket: tokio::net::TcpStream) {
+    async fn connection(self: Arc<Self>, socket: TcpStream) {
         let _ = socket.set_nodelay(true);
+        let Some(shown) = &self.shown else {
+            return self.converse(socket).await;
+        };
+        let Some(config) = shown.now() else {
+            return;
+        };
+        let handshake = TlsAcceptor::from(config).accept(socket);
+        if let Ok(Ok(secured)) = timeout(HEAD_TIMEOUT, handshake).await {
+            self.converse(secured).await;
+        }
+    }
+
+    async fn converse(self: Arc<Self>, connection: impl AsyncRead + AsyncWrite + Unpin + 'static) {
         let service = service_fn(move |request| {
             let this = Arc::clone(&self);
             async move { Ok::<_, Infallible>(this.answer(request).await) }
@@ -168,24 +217,26 @@ impl ChunkHttp {
             .header_read_timeout(HEAD_TIMEOUT)
             .max_headers(32)
             .max_buf_size(16 << 10)
-            .serve_connection(TokioIo::new(socket), service)
+            .serve_connection(TokioIo::new(connection), service)
             .await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        if !self.is_admitted(&request) {
+        let Some(scope) = self.scope_of(&request) else {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return plain(
                 StatusCode::UNAUTHORIZED,
-                "a sound ticket for replication is needed\n",
+                "a sound ticket for replication or for fetching is needed\n",
             );
-        }
+        };
         let path = request.uri().path();
         match (request.method(), path) {
             (&Method::POST, "/v1/chunks") => self.chunks(request.into_body()).await,
             (&Method::GET, _) => match path.strip_prefix("/v1/roots/").map(str::parse) {
-                Some(Ok(root)) => self.root_record(root).await,
+                Some(Ok(root)) if scope.has(root) => self.root_record(root).await,
+                // The same words as for one that is not here: which versions there are is not everybody's to know.
+                Some(Ok(_)) => no_such_version(),
                 _ => plain(
                     StatusCode::NOT_FOUND,
                     "there is /v1/roots/<root hash> and /v1/chunks\n",
@@ -198,14 +249,14 @@ impl ChunkHttp {
         }
     }
 
-    fn is_admitted(&self, request: &Request<Incoming>) -> bool {
+    fn scope_of(&self, request: &Request<Incoming>) -> Option<Scope> {
         let value = request
             .headers()
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
         value
             .and_then(|value| value.strip_prefix("Bearer "))
-            .is_some_and(|ticket| self.gatekeeper.admits(ticket))
+            .and_then(|ticket| self.gatekeeper.admits(ticket))
     }
 
     async fn root_record(&self, root: RootHash) -> Response<Body> {
@@ -221,10 +272,7 @@ impl ChunkHttp {
                         .boxed(),
                 )
             }
-            Ok(Ok(None)) => plain(
-                StatusCode::NOT_FOUND,
-                "this server does not hold that version\n",
-            ),
+            Ok(Ok(None)) => no_such_version(),
             _ => plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the store could not be read\n",
@@ -307,6 +355,13 @@ async fn send_entries(
             .fetch_add(missing, Ordering::Relaxed);
         counters.sent_bytes.fetch_add(length, Ordering::Relaxed);
     }
+}
+
+fn no_such_version() -> Response<Body> {
+    plain(
+        StatusCode::NOT_FOUND,
+        "this server does not hold that version\n",
+    )
 }
 
 fn octets(body: Body) -> Response<Body> {

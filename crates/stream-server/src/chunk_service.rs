@@ -10,10 +10,11 @@ use chunk_backend::Store;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-use crate::chunk_http::{ChunkHttp, ChunkHttpCounters, ChunkHttpCounts, Gatekeeper};
+use crate::chunk_http::{ChunkHttp, ChunkHttpCounters, ChunkHttpCounts, Gatekeeper, Scope};
 use crate::clock;
 use crate::listener;
 use crate::ticket::{Purpose, TicketKey};
+use crate::tls::Shown;
 
 /// Threads that read packs for peers. Few: a replica may wait, a device may not.
 const READING_THREADS: usize = 4;
@@ -22,7 +23,7 @@ const READERS_END_WITHIN: Duration = Duration::from_millis(200);
 
 /// A socket that peers can connect to, and what answers them once there is a store.
 pub(crate) enum ChunkService {
-    Bound(TcpListener),
+    Bound(TcpListener, Option<Arc<Shown>>),
     Running {
         address: SocketAddr,
         counters: Arc<ChunkHttpCounters>,
@@ -34,35 +35,39 @@ pub(crate) enum ChunkService {
 struct TicketGate(TicketKey);
 
 impl Gatekeeper for TicketGate {
-    fn admits(&self, ticket: &str) -> bool {
-        self.0
-            .check(ticket, Purpose::Replicate, clock::unix_seconds())
-            .is_ok()
+    fn admits(&self, ticket: &str) -> Option<Scope> {
+        let ticket = self.0.read(ticket, clock::unix_seconds()).ok()?;
+        match ticket.purpose {
+            Purpose::Replicate => Some(Scope::Everything),
+            Purpose::Fetch => Some(Scope::Version(ticket.root)),
+            Purpose::Stream | Purpose::Write | Purpose::Try => None,
+        }
     }
 }
 
 impl ChunkService {
-    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        listener::bind_tcp(address).map(Self::Bound)
+    /// Takes the address. With a certificate to show, or one that is to come, it speaks TLS only.
+    pub(crate) fn bind(address: SocketAddr, shown: Option<Arc<Shown>>) -> io::Result<Self> {
+        Ok(Self::Bound(listener::bind_tcp(address)?, shown))
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         match self {
-            Self::Bound(listener) => listener.local_addr(),
+            Self::Bound(listener, _) => listener.local_addr(),
             Self::Running { address, .. } => Ok(*address),
         }
     }
 
     pub(crate) fn counters(&self) -> ChunkHttpCounts {
         match self {
-            Self::Bound(_) => ChunkHttpCounts::default(),
+            Self::Bound(..) => ChunkHttpCounts::default(),
             Self::Running { counters, .. } => counters.read(),
         }
     }
 
-    /// Answers peers that bring a ticket for replication out of `store`. A service that runs already goes on as it is.
+    /// Answers peers that bring a ticket for replication or for fetching out of `store`. A service that runs already goes on as it is.
     pub(crate) fn serve(self, store: Store, key: TicketKey) -> io::Result<Self> {
-        let Self::Bound(listener) = self else {
+        let Self::Bound(listener, shown) = self else {
             return Ok(self);
         };
         let address = listener.local_addr()?;
@@ -71,7 +76,11 @@ impl ChunkService {
             .enable_time()
             .max_blocking_threads(READING_THREADS)
             .build()?;
-        let service = Arc::new(ChunkHttp::new(Arc::new(store), Arc::new(TicketGate(key))));
+        let service = ChunkHttp::new(Arc::new(store), Arc::new(TicketGate(key)));
+        let service = Arc::new(match shown {
+            Some(shown) => service.under_tls(shown),
+            None => service,
+        });
         let counters = service.counters();
         let listener = {
             let _entered = runtime.enter();

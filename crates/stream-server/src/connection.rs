@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use nbd_proto::MAX_OPTION_BYTES;
-use nbd_proto::server::{Handshake, Negotiated};
+use nbd_proto::server::{Event, Handshake, Negotiated, TlsOffer};
 
 use crate::clock;
 use crate::counters::{LoginRefusal, Tally, add};
@@ -24,6 +24,7 @@ const HANDSHAKE_BYTES: usize = MAX_OPTION_BYTES + 64;
 pub(crate) struct Arrival {
     pub(crate) socket: Accepted,
     pub(crate) access: Access,
+    pub(crate) requires_tls: bool,
     pub(crate) address: String,
     pub(crate) place: Place,
 }
@@ -64,14 +65,21 @@ pub(crate) async fn run(arrival: Arrival, shared: Arc<Shared>, tally: Arc<Tally>
     let Arrival {
         socket,
         access,
+        requires_tls,
         address,
         place: _place,
     } = arrival;
-    let Ok(socket) = socket.register() else {
+    let Ok(mut socket) = socket.register() else {
         return;
     };
     // In a box, so that its state does not lie in the connection for as long as that lives.
-    let handshake = Box::pin(shake_hands(&socket, access, &shared, &tally));
+    let handshake = Box::pin(shake_hands(
+        &mut socket,
+        access,
+        requires_tls,
+        &shared,
+        &tally,
+    ));
     let logged_in = match tokio::time::timeout(shared.limits.handshake_for, handshake).await {
         Ok(Ok(Some(logged_in))) => logged_in,
         Ok(Ok(None) | Err(_)) => return,
@@ -129,8 +137,9 @@ pub(crate) async fn run(arrival: Arrival, shared: Arc<Shared>, tally: Arc<Tally>
 
 /// `None` if the client did not come in; why not is counted.
 async fn shake_hands(
-    socket: &Socket,
+    socket: &mut Socket,
     access: Access,
+    requires_tls: bool,
     shared: &Shared,
     tally: &Tally,
 ) -> io::Result<Option<LoggedIn>> {
@@ -141,6 +150,16 @@ async fn shake_hands(
     };
     let mut output = Vec::new();
     let mut handshake = Handshake::new(&mut output);
+    let certificate = if socket.is_unix() {
+        None
+    } else {
+        shared.certificate.now()
+    };
+    handshake.offer_tls(match (requires_tls, &certificate) {
+        (true, _) => TlsOffer::Required,
+        (false, Some(_)) => TlsOffer::Optional,
+        (false, None) => TlsOffer::None,
+    });
     let mut received = vec![0; HANDSHAKE_BYTES];
     let mut filled = 0;
     loop {
@@ -162,6 +181,20 @@ async fn shake_hands(
                     return Ok(None);
                 }
             };
+            if event == Event::StartTls {
+                send_all(socket, &mut output).await?;
+                // A client that must speak TLS waits for who has a certificate; there is none before the farm has been asked.
+                let Some(certificate) = certificate.clone() else {
+                    return Ok(None);
+                };
+                if let Err(error) = socket.secure(certificate, input).await {
+                    tally.count_refusal(LoginRefusal::Protocol);
+                    return Err(error);
+                }
+                input = &[];
+                handshake.secured();
+                continue;
+            }
             let now = clock::unix_seconds();
             // A disk's place is taken before the client hears that it is in, so that nothing it saw finished can be undone by what
             // is still being done for the connection before.
@@ -200,11 +233,10 @@ async fn shake_hands(
 /// `None` at the end of the stream.
 async fn receive(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     loop {
-        socket.readable().await?;
         match socket.receive(buffer) {
             Ok(0) => return Ok(None),
             Ok(count) => return Ok(Some(count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.readable().await?,
             Err(error) => return Err(error),
         }
     }
@@ -217,6 +249,13 @@ async fn send_all(socket: &Socket, output: &mut Vec<u8>) -> io::Result<()> {
         match socket.send(rest, false) {
             Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    loop {
+        match socket.flush() {
+            Ok(()) => break,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.writable().await?,
             Err(error) => return Err(error),
         }
     }

@@ -32,6 +32,7 @@ mod settings;
 mod shared;
 mod socket;
 mod ticket;
+mod tls;
 mod transmission;
 
 pub use counters::{Counters, LATENCY_BUCKETS_MICROSECONDS};
@@ -41,3 +42,4 @@ pub use server::{ServeStoreError, StartError, StreamServer};
 pub use session::SessionView;
 pub use settings::{Access, Address, Limits, Listener, Settings};
 pub use ticket::{Purpose, TICKET_BYTES, Ticket, TicketError, TicketKey};
+pub use tls::CertificateError;

@@ -24,6 +24,7 @@ const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Bound {
     socket: BoundSocket,
     access: Access,
+    requires_tls: bool,
 }
 
 enum BoundSocket {
@@ -49,6 +50,7 @@ impl Bound {
         Ok(Self {
             socket,
             access: listener.access,
+            requires_tls: listener.requires_tls,
         })
     }
 
@@ -111,6 +113,7 @@ pub(crate) async fn accept(
         shared,
         tally,
         access: bound.access,
+        requires_tls: bound.requires_tls,
     };
     let result = match bound.socket {
         BoundSocket::Tcp(listener) => door.keep_tcp(listener).await,
@@ -124,6 +127,7 @@ struct Door {
     shared: Arc<Shared>,
     tally: Arc<Tally>,
     access: Access,
+    requires_tls: bool,
 }
 
 impl Door {
@@ -157,6 +161,7 @@ impl Door {
                     inbox.deliver(Arrival {
                         socket,
                         access: self.access,
+                        requires_tls: self.requires_tls,
                         address,
                         place,
                     });

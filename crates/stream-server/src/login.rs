@@ -79,7 +79,8 @@ impl Gate<'_> {
         output: &mut Vec<u8>,
     ) -> Verdict {
         match event {
-            Event::Abort => Verdict::Close,
+            // The connection sees to TLS before it asks here.
+            Event::Abort | Event::StartTls => Verdict::Close,
             Event::List(question) => {
                 if self.access == Access::Open {
                     handshake.list(question, self.shared.exports().names(), output);
@@ -180,7 +181,11 @@ impl Gate<'_> {
             });
         };
         // A version is elsewhere too; what was written to a disk is only here, so that its device must come back here.
-        if mood == Mood::Draining && matches!(export.content, OpenContent::Version(_)) {
+        // Who tries the server does so before devices come back.
+        let tries = ticket
+            .as_ref()
+            .is_some_and(|one| one.purpose == Purpose::Try);
+        if mood == Mood::Draining && matches!(export.content, OpenContent::Version(_)) && !tries {
             return Err(LoginRefusal::Draining);
         }
         if self.access == Access::Ticket && !ticket.as_ref().is_some_and(|one| opens(one, export)) {
@@ -197,7 +202,7 @@ impl Gate<'_> {
 fn opens(ticket: &Ticket, export: &OpenExport) -> bool {
     ticket.root == export.root
         && match &export.content {
-            OpenContent::Version(_) => ticket.purpose == Purpose::Stream,
+            OpenContent::Version(_) => matches!(ticket.purpose, Purpose::Stream | Purpose::Try),
             OpenContent::Disk(disk) => {
                 ticket.purpose == Purpose::Write && ticket.subject == disk.subject
             }

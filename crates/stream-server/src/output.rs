@@ -18,6 +18,8 @@ pub(crate) struct Output {
     end: usize,
     /// Goes out behind the gathered bytes. Nothing is added while there is one.
     tail: Option<Tail>,
+    /// Everything was taken, but TLS holds some of it back until the socket takes more.
+    is_held_back: bool,
 }
 
 /// What is sent from where it is.
@@ -39,7 +41,7 @@ pub(crate) enum Progress {
 
 impl Output {
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.end && self.tail.is_none()
+        self.start == self.end && self.tail.is_none() && !self.is_held_back
     }
 
     /// Whether another reply can be added.
@@ -114,7 +116,17 @@ impl Output {
             }
             took_some = true;
         }
-        Ok(Progress::Everything)
+        match socket.flush() {
+            Ok(()) => {
+                self.is_held_back = false;
+                Ok(Progress::Everything)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_held_back = true;
+                Ok(Progress::Blocked { took_some })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

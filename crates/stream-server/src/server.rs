@@ -17,6 +17,7 @@ use crate::session::SessionView;
 use crate::settings::{Address, Settings};
 use crate::shared::{Mood, Shared};
 use crate::ticket::TicketKey;
+use crate::tls::{CertificateError, Shown};
 
 /// Why a server does not start. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,7 @@ impl StreamServer {
         let Settings {
             listeners,
             chunk_http,
+            chunk_tls,
             farm_public_key,
             limits,
             reactors,
@@ -82,19 +84,21 @@ impl StreamServer {
             let address = socket.address().map_err(refused)?;
             bound.push((socket, address));
         }
+        let certificate: Arc<Shown> = Arc::default();
         let chunk_service = chunk_http.map(|address| {
             let refused = |source| StartError::Listen {
                 address: Address::Tcp(address),
                 source,
             };
-            ChunkService::bind(address).map_err(refused)
+            let shown = chunk_tls.then(|| Arc::clone(&certificate));
+            ChunkService::bind(address, shown).map_err(refused)
         });
         let chunk_service = chunk_service.transpose()?;
         let count = reactors
             .unwrap_or_else(|| thread::available_parallelism().map_or(2, usize::from))
             .max(1);
         let pool = limits.blocking_threads.div_ceil(count);
-        let shared = Arc::new(Shared::new(limits, key, count));
+        let shared = Arc::new(Shared::new(limits, key, certificate, count));
         let reactors = shared
             .tallies
             .iter()
@@ -134,6 +138,18 @@ impl StreamServer {
         let bound = service.take().ok_or(ServeStoreError::NoAddress)?;
         *service = Some(bound.serve(store, self.shared.key.clone())?);
         Ok(())
+    }
+
+    /// Shows this certificate to whoever connects from now on; certificate and private key in PEM.
+    ///
+    /// # Errors
+    /// If they cannot be used. What was shown before is shown on.
+    pub fn show_certificate(
+        &self,
+        certificate: &str,
+        private_key: &str,
+    ) -> Result<(), CertificateError> {
+        self.shared.certificate.replace(certificate, private_key)
     }
 
     /// Where chunks are served, with the port that was taken.

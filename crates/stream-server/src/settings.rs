@@ -29,6 +29,8 @@ pub struct Listener {
     pub address: Address,
     /// For whom.
     pub access: Access,
+    /// Whether nothing is said here but under TLS. On other TCP listeners TLS is offered; on unix sockets there is none.
+    pub requires_tls: bool,
 }
 
 /// Bounds on what clients can make the server hold or do.
@@ -76,6 +78,8 @@ pub struct Settings {
     ///
     /// [`StreamServer::serve_store`]: crate::StreamServer::serve_store
     pub chunk_http: Option<SocketAddr>,
+    /// Whether nothing is said there but under TLS; without it, nothing but in the clear.
+    pub chunk_tls: bool,
     /// The Ed25519 key that tickets are checked with.
     pub farm_public_key: [u8; 32],
     /// Bounds.

@@ -9,6 +9,7 @@ use crate::export::{Export, ExportTable};
 use crate::session::Sessions;
 use crate::settings::Limits;
 use crate::ticket::TicketKey;
+use crate::tls::Shown;
 
 /// Whether clients are welcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(crate) enum Mood {
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) key: TicketKey,
+    pub(crate) certificate: Arc<Shown>,
     pub(crate) sessions: Sessions,
     /// Open connections, logged in or not.
     pub(crate) connections: AtomicUsize,
@@ -35,10 +37,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, key: TicketKey, reactors: usize) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        key: TicketKey,
+        certificate: Arc<Shown>,
+        reactors: usize,
+    ) -> Self {
         Self {
             limits,
             key,
+            certificate,
             sessions: Sessions::default(),
             connections: AtomicUsize::new(0),
             tallies: (0..reactors).map(|_| Arc::default()).collect(),

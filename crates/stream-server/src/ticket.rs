@@ -20,6 +20,11 @@ pub enum Purpose {
     Replicate,
     /// To open the subject's own disk over the ticket's root.
     Write,
+    /// To fetch the version with the ticket's root: its root record, and chunks by their names.
+    Fetch,
+    /// To open an export with the ticket's root while the server drains, too: to see whether it gives what it should,
+    /// before devices come back to it.
+    Try,
 }
 
 /// A ticket whose signature and time were found good.
@@ -31,7 +36,7 @@ pub struct Ticket {
     pub root: RootHash,
     /// Until when it is good, in seconds since 1970.
     pub expires_at: u64,
-    /// The device or server it was made for, as the bytes of a UUID.
+    /// The device, server or computer it was made for, as the bytes of a UUID.
     pub subject: [u8; 16],
 }
 
@@ -108,6 +113,8 @@ fn parse(signed: &[u8]) -> Option<Ticket> {
         (VERSION, 1) => Purpose::Stream,
         (VERSION, 2) => Purpose::Replicate,
         (VERSION, 3) => Purpose::Write,
+        (VERSION, 4) => Purpose::Fetch,
+        (VERSION, 5) => Purpose::Try,
         _ => return None,
     };
     let root = RootHash::from_bytes(*root);
@@ -174,19 +181,33 @@ mod tests {
             check(&text([1, 3], NOW + 1), Purpose::Stream),
             Err(TicketError::WrongPurpose)
         );
-        assert_eq!(
-            check(&text([1, 4], NOW + 1), Purpose::Write),
-            Err(TicketError::Malformed)
-        );
+        assert!(check(&text([1, 4], NOW + 1), Purpose::Fetch).is_ok());
+        for other in [1, 2, 3] {
+            assert_eq!(
+                check(&text([1, other], NOW + 1), Purpose::Fetch),
+                Err(TicketError::WrongPurpose)
+            );
+        }
+        assert!(check(&text([1, 5], NOW + 1), Purpose::Try).is_ok());
+        for unknown in [0, 6, 255] {
+            assert_eq!(
+                check(&text([1, unknown], NOW + 1), Purpose::Write),
+                Err(TicketError::Malformed)
+            );
+        }
     }
 
     #[test]
     fn no_byte_of_a_ticket_can_be_changed() {
-        let good = signed([1, 1], NOW + 1);
-        for byte in 0..good.len() {
-            let mut bad = good.clone();
-            bad[byte] ^= 1 << (byte % 8);
-            assert!(check(&URL_SAFE_NO_PAD.encode(&bad), Purpose::Stream).is_err());
+        let key = TicketKey::from_bytes(&key().verifying_key().to_bytes()).unwrap();
+        for purpose in 1..=4 {
+            let good = signed([1, purpose], NOW + 1);
+            assert!(key.read(&URL_SAFE_NO_PAD.encode(&good), NOW).is_ok());
+            for byte in 0..good.len() {
+                let mut bad = good.clone();
+                bad[byte] ^= 1 << (byte % 8);
+                assert!(key.read(&URL_SAFE_NO_PAD.encode(&bad), NOW).is_err());
+            }
         }
     }
 

@@ -8,7 +8,8 @@ use std::io::Write as _;
 
 use chunk_store::RootHash;
 use common::{
-    CHUNK, Client, TestServer, TestVersion, connect, eventually, farm_key, ticket, wanted,
+    CHUNK, Client, TestServer, TestVersion, connect, eventually, farm_key, ticket, trying_ticket,
+    wanted,
 };
 use ed25519_dalek::SigningKey;
 use nbd_proto::client::{HandshakeError, Wanted};
@@ -127,6 +128,11 @@ fn a_drain_is_seen_by_corral_clients_and_refuses_new_ones_and_serves_on() {
         }
     ));
     assert!(server.server.counters().refused_draining > 0);
+    let root = server.version.root();
+    let shows =
+        |ticket| Client::open(server.connect(), wanted(&format!("debian/1;{ticket}"))).map(|_| ());
+    assert!(shows(ticket(&farm_key(), root, NEVER)).is_err());
+    assert!(shows(trying_ticket(&farm_key(), root)).is_ok());
 
     server.server.undrain();
     assert_eq!(flags(&mut client), 0);
@@ -219,8 +225,10 @@ fn a_socket_left_by_a_killed_server_is_replaced_but_a_living_one_is_not() {
         listeners: vec![Listener {
             address: Address::Unix(path.clone()),
             access: Access::Open,
+            requires_tls: false,
         }],
         chunk_http: None,
+        chunk_tls: false,
         farm_public_key: farm_key().verifying_key().to_bytes(),
         limits: Limits::default(),
         reactors: Some(1),

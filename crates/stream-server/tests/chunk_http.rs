@@ -7,12 +7,15 @@ mod common;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
-use chunk_backend::{ChunkSource, FetchError, HttpPeer, HttpPeers, IoFailure, PeerFailure};
+use chunk_backend::{
+    ChunkSource, FetchError, HttpPeer, HttpPeers, IoFailure, PeerFailure, Progress,
+};
 use chunk_store::{ChunkName, Entry, RootHash, RootRecord, decode_chunk, encode_chunk};
 use common::eventually;
-use stream_server::chunk_http::{ChunkHttp, Gatekeeper, Shelf};
+use stream_server::chunk_http::{ChunkHttp, Gatekeeper, Scope, Shelf};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -46,11 +49,15 @@ impl Shelf for Memory {
     }
 }
 
+/// `sesame` opens everything, `sesame:ROOT` one root record.
 struct Password(&'static str);
 
 impl Gatekeeper for Password {
-    fn admits(&self, ticket: &str) -> bool {
-        ticket == self.0
+    fn admits(&self, ticket: &str) -> Option<Scope> {
+        match ticket.strip_prefix(self.0)?.strip_prefix(':') {
+            Some(root) => Some(Scope::Version(root.parse().ok()?)),
+            None => (ticket == self.0).then_some(Scope::Everything),
+        }
     }
 }
 
@@ -61,7 +68,10 @@ struct Running {
     _runtime: tokio::runtime::Runtime,
 }
 
-fn serve(shelf: Memory) -> Running {
+/// How long servers wait for each other; a client that asks one after another gets nothing then.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn serve(shelf: impl Shelf + 'static) -> Running {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -94,7 +104,7 @@ fn peers(servers: &[&Running], ticket: &str) -> HttpPeers {
 /// What `client` gives for `names`, kept if sound, with how it ended.
 fn fetch(client: &HttpPeers, names: &[ChunkName]) -> (HashSet<ChunkName>, Result<(), FetchError>) {
     let mut kept = HashSet::new();
-    let outcome = client.fetch(names, &mut |entry| {
+    let outcome = client.fetch(names, None, &mut |entry| {
         decode_chunk(&entry).is_ok() && kept.insert(entry.header.name)
     });
     (kept, outcome)
@@ -168,6 +178,95 @@ fn what_one_server_lacks_or_has_damaged_comes_from_the_next() {
     ));
 }
 
+/// A shelf that gives nothing before as many others as `all` are being asked, too; nothing ever if they are not.
+struct Meeting {
+    shelf: Memory,
+    all: usize,
+    here: Arc<(Mutex<Present>, Condvar)>,
+    me: usize,
+}
+
+#[derive(Default)]
+struct Present {
+    who: HashSet<usize>,
+    in_vain: bool,
+}
+
+impl Shelf for Meeting {
+    fn entry(&self, name: ChunkName) -> Result<Option<Entry>, IoFailure> {
+        let (here, changed) = &*self.here;
+        let mut present = here.lock().unwrap();
+        present.who.insert(self.me);
+        changed.notify_all();
+        let is_alone = |present: &mut Present| !present.in_vain && present.who.len() < self.all;
+        let (mut present, waited) = changed
+            .wait_timeout_while(present, PATIENCE, is_alone)
+            .unwrap();
+        present.in_vain |= waited.timed_out();
+        if present.in_vain {
+            return Ok(None);
+        }
+        self.shelf.entry(name)
+    }
+
+    fn root_record(&self, root: RootHash) -> Result<Option<Vec<u8>>, IoFailure> {
+        self.shelf.root_record(root)
+    }
+}
+
+#[test]
+fn all_servers_are_asked_at_once_and_each_chunk_of_one_only() {
+    let chunks: Vec<[u8; 4]> = (0..400_u32).map(u32::to_le_bytes).collect();
+    let slices: Vec<&[u8]> = chunks.iter().map(<[u8; 4]>::as_slice).collect();
+    let names: Vec<ChunkName> = slices.iter().map(|chunk| ChunkName::of(chunk)).collect();
+    let here = Arc::default();
+    let servers: Vec<Running> = (0..3)
+        .map(|me| {
+            serve(Meeting {
+                shelf: Memory::with(&slices),
+                all: 3,
+                here: Arc::clone(&here),
+                me,
+            })
+        })
+        .collect();
+    let servers: Vec<&Running> = servers.iter().collect();
+    let (kept, outcome) = fetch(&peers(&servers, "sesame"), &names);
+    outcome.unwrap();
+    assert_eq!(kept, names.iter().copied().collect());
+    let sent = |server: &&Running| server.service.counters().read().sent_entries;
+    eventually("the count of what was sent", || {
+        servers.iter().map(sent).sum::<u64>() == 400
+    });
+}
+
+#[test]
+fn a_server_that_is_dead_or_lacks_much_leaves_its_part_to_the_others() {
+    let chunks: Vec<[u8; 4]> = (0..400_u32).map(u32::to_le_bytes).collect();
+    let slices: Vec<&[u8]> = chunks.iter().map(<[u8; 4]>::as_slice).collect();
+    let names: Vec<ChunkName> = slices.iter().map(|chunk| ChunkName::of(chunk)).collect();
+    let (half, other) = (
+        serve(Memory::with(&slices[..200])),
+        serve(Memory::with(&slices[150..])),
+    );
+    let dead = serve(Memory::default());
+    let client = peers(&[&half, &dead, &other], "sesame");
+    drop(dead);
+    let (kept, outcome) = fetch(&client, &names);
+    outcome.unwrap();
+    assert_eq!(kept, names.iter().copied().collect());
+    let (kept, outcome) = fetch(&peers(&[&half, &half], "sesame"), &names);
+    assert_eq!(kept, names[..200].iter().copied().collect());
+    assert!(matches!(
+        outcome,
+        Err(FetchError::Missing {
+            missing: 200,
+            asked: 400,
+            ..
+        })
+    ));
+}
+
 #[test]
 fn a_dead_server_does_not_matter_while_another_answers() {
     let alive = serve(Memory::with(&[b"one"]));
@@ -230,9 +329,9 @@ fn a_root_record_is_taken_only_under_its_own_hash() {
         ..Memory::default()
     });
     let client = peers(&[&server], "sesame");
-    assert_eq!(client.fetch_root(root).unwrap(), record.encode());
+    assert_eq!(client.fetch_root(root, None).unwrap(), record.encode());
     assert!(matches!(
-        client.fetch_root(other),
+        client.fetch_root(other, None),
         Err(FetchError::NoRoot {
             last: PeerFailure::Garbage { .. },
             ..
@@ -240,7 +339,7 @@ fn a_root_record_is_taken_only_under_its_own_hash() {
     ));
     let absent = RootRecord::new(2, ChunkName::ZERO).hash();
     assert!(matches!(
-        client.fetch_root(absent),
+        client.fetch_root(absent, None),
         Err(FetchError::NoRoot {
             last: PeerFailure::Absent { .. },
             ..
@@ -248,17 +347,104 @@ fn a_root_record_is_taken_only_under_its_own_hash() {
     ));
 }
 
+#[test]
+fn who_may_fetch_one_version_gets_its_root_record_and_chunks_by_name() {
+    let mine = RootRecord::new(65_536, ChunkName::of(b"mine"));
+    let others = RootRecord::new(65_536, ChunkName::of(b"others"));
+    let records = [&mine, &others].map(|record| (record.hash(), record.encode().to_vec()));
+    let server = serve(Memory {
+        records: HashMap::from(records),
+        ..Memory::with(&[b"one"])
+    });
+    let client = peers(&[&server], &format!("sesame:{}", mine.hash()));
+    assert_eq!(client.fetch_root(mine.hash(), None).unwrap(), mine.encode());
+    fetch(&client, &[ChunkName::of(b"one")]).1.unwrap();
+    // Nobody can tell a version that is here from one that is nowhere.
+    let absent = RootRecord::new(2, ChunkName::ZERO);
+    let said = [others.hash(), absent.hash()].map(|root| {
+        let ticket = format!("authorization: Bearer sesame:{}", mine.hash());
+        let request = format!(
+            "GET /v1/roots/{root} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{ticket}\r\n\r\n"
+        );
+        let answer = whole(server.address, request.as_bytes());
+        answer
+            .lines()
+            .filter(|line| !line.starts_with("date:"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    assert!(said[0][0].contains(" 404 "), "{said:?}");
+    assert_eq!(said[0], said[1]);
+    assert_eq!(server.service.counters().read().refused, 0);
+}
+
+/// Takes one connection and what is asked on it, says nothing, and calls `work` off. Gives the connection.
+fn hear_and_call_off(silent: &std::net::TcpListener, work: &Progress) -> TcpStream {
+    let (mut connection, _) = silent.accept().unwrap();
+    let mut head = [0; 4];
+    connection.read_exact(&mut head).unwrap();
+    work.cancel();
+    connection
+}
+
+type Ask<'a> = &'a (dyn Fn(&Progress) -> Result<(), FetchError> + Sync);
+
+/// Whether the other end has not hung up.
+fn is_open(connection: &mut TcpStream) -> bool {
+    connection.set_nonblocking(true).unwrap();
+    loop {
+        match connection.read(&mut [0; 1024]) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+        }
+    }
+}
+
+#[test]
+fn who_calls_it_off_does_not_wait_for_a_silent_server() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = HttpPeer {
+        url: format!("http://{}", silent.local_addr().unwrap()),
+        ticket: "sesame".into(),
+    };
+    let client = HttpPeers::new(vec![peer.clone(), peer]);
+    let names: Vec<ChunkName> = (0..200_u32)
+        .map(|number| ChunkName::of(&number.to_le_bytes()))
+        .collect();
+    let ask_for_chunks = |work: &Progress| client.fetch(&names, Some(work), &mut |_| true);
+    let ask_for_one = |work: &Progress| client.fetch(&names[..1], Some(work), &mut |_| true);
+    let root = RootRecord::new(1, ChunkName::ZERO).hash();
+    let ask_for_root = |work: &Progress| client.fetch_root(root, Some(work)).map(|_| ());
+    let asks: [Ask<'_>; 3] = [&ask_for_chunks, &ask_for_one, &ask_for_root];
+    for ask in asks {
+        let work = Progress::new();
+        let (outcome, mut connection) = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| ask(&work));
+            let connection = hear_and_call_off(&silent, &work);
+            (asking.join().unwrap(), connection)
+        });
+        assert!(matches!(outcome, Err(FetchError::Cancelled)));
+        // Whoever had waited for the answer would have hung up by now.
+        assert!(is_open(&mut connection));
+    }
+    let work = Progress::new();
+    work.cancel();
+    assert!(matches!(ask_for_chunks(&work), Err(FetchError::Cancelled)));
+}
+
 /// Send `request` as it stands and give the first line of the answer.
 fn raw(address: SocketAddr, request: &[u8]) -> String {
+    let answer = whole(address, request);
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+fn whole(address: SocketAddr, request: &[u8]) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
     let _ = socket.write_all(request);
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]

@@ -44,8 +44,10 @@ impl Setting {
             listeners: vec![Listener {
                 address: Address::Unix(socket.clone()),
                 access: Access::Open,
+                requires_tls: false,
             }],
             chunk_http: None,
+            chunk_tls: false,
             farm_public_key: farm_key().verifying_key().to_bytes(),
             limits: Limits::default(),
             reactors: None,

@@ -33,9 +33,11 @@ fn start(socket: &Path) -> StreamServer {
     let listener = Listener {
         address: Address::Unix(socket.to_owned()),
         access: Access::Open,
+        requires_tls: false,
     };
     StreamServer::start(Settings {
         listeners: vec![listener],
+        chunk_tls: false,
         chunk_http: Some(([127, 0, 0, 1], 0).into()),
         farm_public_key: farm_key().verifying_key().to_bytes(),
         limits: Limits::default(),

@@ -24,6 +24,7 @@ use crate::attach::relay::Hello;
 use crate::clock;
 use crate::config::Source;
 use crate::journal::{self, note};
+use crate::own_cache::OwnCache;
 use crate::session::Disk;
 use crate::upstream::Settings;
 use crate::worker;
@@ -56,6 +57,7 @@ pub(crate) struct Attachment {
     pub(crate) takes_over: bool,
     pub(crate) stays_in_foreground: bool,
     pub(crate) settings: Settings,
+    pub(crate) cache: Option<OwnCache>,
     pub(crate) control: Option<UnixListener>,
 }
 
@@ -136,10 +138,12 @@ fn carry(
         takes_over,
         settings,
         control,
+        cache,
         ..
     } = attachment;
     let start = |kernel: &mut Option<UnixStream>| {
-        start_worker(kernel, source, &settings, &memory, control.as_ref())
+        let control = control.as_ref();
+        start_worker(kernel, source, &settings, &memory, control, cache.as_ref())
     };
     let mut first = start(&mut None)?;
     let hello = loop {
@@ -193,6 +197,7 @@ fn start_worker(
     settings: &Settings,
     memory: &SharedMemory,
     control: Option<&UnixListener>,
+    cache: Option<&OwnCache>,
 ) -> io::Result<Worker> {
     let (ours, theirs) = UnixStream::pair()?;
     let memory = memory.try_clone()?;
@@ -207,7 +212,7 @@ fn start_worker(
             // A copy of the kernel's socket would keep it alive after its keeper.
             kernel.take();
             drop(ours);
-            let result = work(source, settings.clone(), memory, control, theirs);
+            let result = work(source, settings.clone(), memory, control, cache, theirs);
             if let Err(error) = &result {
                 note!("worker failed: {error}");
             }
@@ -222,10 +227,11 @@ fn work(
     settings: Settings,
     memory: SharedMemory,
     control: Option<UnixListener>,
+    cache: Option<&OwnCache>,
     mut keeper: UnixStream,
 ) -> io::Result<()> {
     worker::run(async {
-        let (upstream, answer) = worker::begin(source, settings, Rc::new(memory)).await;
+        let (upstream, answer) = worker::begin(source, settings, Rc::new(memory), cache).await?;
         worker::answer_status(control, &upstream)?;
         let size_bytes = upstream.size_bytes().await;
         let hello = Hello {

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use chunk_store::RootHash;
 use clap::{Args, Parser, Subcommand};
 
+use crate::journal::LogFormat;
+
 const CONFIG_HELP: &str = r#"A login answer, or how to log in:
-{"login": {"urls": ["http://10.0.0.1:10800"], "device": "pc1", "key_file": "/etc/corral.key"}}"#;
+{"login": {"urls": ["http://10.0.0.1:10800"], "device": "pc1", "key_file": "/etc/corral.key"}}
+https URLs want "ca_file" besides: the farm's root certificate, its ca.pem."#;
 
 /// Streams a disk from whichever server can serve it.
 #[derive(Parser)]
@@ -53,6 +56,9 @@ pub(crate) enum Command {
         /// The control socket it was given.
         #[arg(long)]
         control: PathBuf,
+        /// As Prometheus reads it: write it to a file that the machine's node exporter collects.
+        #[arg(long)]
+        prometheus: bool,
     },
 }
 
@@ -64,6 +70,15 @@ pub(crate) struct Common {
     /// Answer `status` on this unix socket.
     #[arg(long, value_name = "PATH")]
     pub(crate) control: Option<PathBuf>,
+    /// Keep what the device writes, on this disk or file where the farm says so. Its length is the most it holds.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) cache_disk: Option<PathBuf>,
+    /// Keep what the device writes, in so much memory at the most. With --cache-disk alone: half of the machine's.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    pub(crate) cache_memory: Option<u64>,
+    /// How the log looks: for people, or one JSON object a line.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
     /// Fail a read only after every reachable server has failed it for so long. 0: never.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub(crate) error_patience: u64,

@@ -2,36 +2,35 @@
 //!
 //! Everything runs on one thread. State is borrowed for the length of an event and never over an `await`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use failover::{
-    Action, ConnectionId, Failover, Loss, Notice, ReadId, Refusal, ServerId, Settings, Verdict,
-    View,
+    Action, ConnectionId, Failover, Footing, Loss, Notice, ReadId, Refusal, ServerId, Settings,
+    Verdict, View,
 };
 use nbd_proto::ErrorCode;
-use tokio::sync::{Notify, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
 use crate::config::LoginAnswer;
 use crate::connection::{Answered, Connection, Wish};
 use crate::journal::note;
+use crate::pacing::{Link, Size, Timer};
 
 /// A disk that is served by whoever can.
 pub(crate) struct Client {
     state: RefCell<State>,
-    /// The instant the timer sleeps until, and how to wake it for an earlier one.
-    armed_for: Cell<Option<Instant>>,
-    rearm: Notify,
+    timer: Timer,
     room: Notify,
-    size_bytes: watch::Sender<Option<u64>>,
+    size_bytes: Size,
     login_wanted: Notify,
     move_wanted: Notify,
+    connect_timeout: Duration,
 }
 
 struct State {
@@ -39,7 +38,7 @@ struct State {
     servers: Vec<Server>,
     next_server: u32,
     wish: Wish,
-    links: HashMap<ConnectionId, Link>,
+    links: HashMap<ConnectionId, Link<ServerId>>,
     readers: HashMap<ReadId, oneshot::Sender<Result<Vec<u8>, ErrorCode>>>,
 }
 
@@ -47,28 +46,15 @@ struct Server {
     id: ServerId,
     name: String,
     addresses: Vec<SocketAddr>,
-}
-
-struct Link {
-    task: AbortHandle,
-    server: ServerId,
-    /// Once the handshake is over.
-    connection: Option<Rc<Connection>>,
-    has_unsent: bool,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    tls: bool,
 }
 
 impl Client {
     /// Begins to connect. Must run inside a `LocalSet`.
     pub(crate) fn start(answer: &LoginAnswer, settings: Settings) -> Rc<Self> {
         let seed = RandomState::new().hash_one(std::process::id());
-        let (size_bytes, _) = watch::channel(answer.size_bytes);
         let client = Rc::new(Self {
+            connect_timeout: settings.connect_timeout,
             state: RefCell::new(State {
                 failover: Failover::new(settings, &[], seed, clock::now()),
                 servers: Vec::new(),
@@ -78,14 +64,14 @@ impl Client {
                     root: None,
                     size_bytes: None,
                     disk: None,
+                    trust: None,
                 },
                 links: HashMap::new(),
                 readers: HashMap::new(),
             }),
-            armed_for: Cell::new(None),
-            rearm: Notify::new(),
+            timer: Timer::default(),
             room: Notify::new(),
-            size_bytes,
+            size_bytes: Size::new(answer.size_bytes),
             login_wanted: Notify::new(),
             move_wanted: Notify::new(),
         });
@@ -100,17 +86,18 @@ impl Client {
             state.wish = Wish {
                 export: answer.export_name(),
                 root: answer.root.clone(),
-                size_bytes: answer.size_bytes.or(*self.size_bytes.borrow()),
+                size_bytes: answer.size_bytes.or(self.size_bytes.known()),
                 disk: None,
+                // Checked when the answer came.
+                trust: answer.trust().ok().flatten(),
             };
             let mut ranked = Vec::new();
             let mut servers = Vec::new();
             for entry in &answer.servers {
                 let addresses = entry.parsed().unwrap_or_default();
-                let known = state
-                    .servers
-                    .iter()
-                    .position(|old| old.name == entry.name && old.addresses == addresses);
+                let known = state.servers.iter().position(|old| {
+                    old.name == entry.name && old.addresses == addresses && old.tls == entry.tls
+                });
                 let server = if let Some(known) = known {
                     state.servers.remove(known)
                 } else {
@@ -119,13 +106,14 @@ impl Client {
                         id: ServerId(state.next_server),
                         name: entry.name.clone(),
                         addresses,
+                        tls: entry.tls,
                     }
                 };
                 ranked.push(server.id);
                 servers.push(server);
             }
             // Those being left still have a name to be reported by.
-            let ready = |id: ServerId| state.links.values().any(|link| link.server == id);
+            let ready = |id: ServerId| state.links.values().any(|link| link.key == id);
             servers.extend(state.servers.drain(..).filter(|server| ready(server.id)));
             state.servers = servers;
             state.failover.set_servers(clock::now(), &ranked);
@@ -134,15 +122,7 @@ impl Client {
 
     /// The disk's size, when a server or the farm has said it.
     pub(crate) async fn size_bytes(&self) -> u64 {
-        let mut size = self.size_bytes.subscribe();
-        loop {
-            if let Some(size) = *size.borrow_and_update() {
-                return size;
-            }
-            if size.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        self.size_bytes.get().await
     }
 
     /// Reads. Waits as long as no server can serve.
@@ -178,7 +158,7 @@ impl Client {
         answer.unwrap_or(Err(ErrorCode::InputOutput))
     }
 
-    /// Waits until a new login would help: no server left, or none that admits us.
+    /// Waits until a new login would help: no server left, none to move to, or one that does not admit us.
     pub(crate) async fn login_wanted(&self) {
         self.login_wanted.notified().await;
     }
@@ -202,6 +182,10 @@ impl Client {
             .borrow()
             .failover
             .without_server_for(clock::now())
+    }
+
+    pub(crate) fn footing(&self) -> Footing {
+        self.state.borrow().failover.footing()
     }
 
     /// What people may see, with each server's name.
@@ -251,6 +235,7 @@ impl Client {
                     if matches!(
                         notice,
                         Notice::NoServer
+                            | Notice::Cornered
                             | Notice::Refused(_, Refusal::NotAdmitted | Refusal::WrongRoot)
                     ) {
                         self.login_wanted.notify_one();
@@ -263,38 +248,27 @@ impl Client {
                 _ => {}
             }
         }
-        for link in state.links.values_mut().filter(|link| link.has_unsent) {
-            link.has_unsent = false;
-            if let Some(connection) = &link.connection {
-                connection.flush();
-            }
+        for link in state.links.values_mut() {
+            link.flush();
         }
-        let next = state.failover.next_deadline();
-        if next.is_some_and(|next| self.armed_for.get().is_none_or(|armed| next < armed)) {
-            self.rearm.notify_one();
-        }
+        self.timer.arm(state.failover.next_deadline());
     }
 
     fn connect(self: &Rc<Self>, state: &mut State, id: ConnectionId, server: ServerId) {
-        let addresses = state.servers.iter().find(|known| known.id == server);
-        let addresses = addresses
-            .map(|known| known.addresses.clone())
-            .unwrap_or_default();
-        let task = tokio::task::spawn_local(Rc::clone(self).run(
-            id,
-            server,
-            addresses,
-            state.wish.clone(),
-        ));
-        state.links.insert(
-            id,
-            Link {
-                task: task.abort_handle(),
-                server,
-                connection: None,
-                has_unsent: false,
-            },
-        );
+        let known = state.servers.iter().find(|known| known.id == server);
+        let addresses = known.map(|known| known.addresses.clone());
+        let mut addresses = addresses.unwrap_or_default();
+        let mut wish = state.wish.clone();
+        if known.is_some_and(|known| !known.tls) {
+            wish.trust = None;
+        } else if wish.trust.is_none() {
+            // Never in the clear, whatever became of the root certificate.
+            addresses.clear();
+        }
+        let task = tokio::task::spawn_local(Rc::clone(self).run(id, server, addresses, wish));
+        state
+            .links
+            .insert(id, Link::new(server, task.abort_handle()));
     }
 
     async fn run(
@@ -304,7 +278,7 @@ impl Client {
         addresses: Vec<SocketAddr>,
         wish: Wish,
     ) {
-        let connection = match Connection::open(&addresses, &wish).await {
+        let connection = match Connection::open(&addresses, &wish, self.connect_timeout).await {
             Ok(connection) => Rc::new(connection),
             Err(error) => {
                 self.with(|state| {
@@ -340,8 +314,7 @@ impl Client {
         if !is_same {
             return;
         }
-        self.size_bytes
-            .send_if_modified(|known| known.replace(size) != Some(size));
+        self.size_bytes.set(size);
         let loss = connection
             .receive(
                 || self.state.borrow_mut().failover.heard(clock::now(), id),
@@ -373,30 +346,16 @@ impl Client {
     }
 
     async fn keep_time(self: Rc<Self>) {
-        loop {
-            let deadline = self.state.borrow().failover.next_deadline();
-            self.armed_for.set(deadline);
-            let until = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = until => self.with(|state| state.failover.tick(clock::now())),
-                () = self.rearm.notified() => {}
-            }
-        }
+        let deadline = || self.state.borrow().failover.next_deadline();
+        let tick = || self.with(|state| state.failover.tick(clock::now()));
+        self.timer.run(deadline, tick).await;
     }
 }
 
 impl State {
     fn ask(&mut self, connection: ConnectionId, ask: impl FnOnce(&Connection)) {
         if let Some(link) = self.links.get_mut(&connection) {
-            link.has_unsent = true;
-            if let Some(connection) = &link.connection {
-                ask(connection);
-            }
+            link.ask(ask);
         }
     }
 
@@ -429,6 +388,9 @@ impl State {
             Notice::Left(server) => note!("left server {}", name(server)),
             Notice::ReadsGoTo(server) => note!("reads go to server {}", name(server)),
             Notice::NoServer => note!("no server can serve; reads wait"),
+            Notice::Cornered => {
+                note!("no server is left to move to; the farm is asked for others");
+            }
             Notice::Resumed { after } => {
                 note!("a server can serve, after {} ms", after.as_millis());
             }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use trust::{Trust, TrustError};
 
 use crate::cache::CacheFolder;
 
@@ -28,9 +29,19 @@ pub(crate) enum ConfigError {
     #[error("{} is empty: write the device's key into it", path.display())]
     EmptyKey { path: PathBuf },
     #[error(
-        "login URL {url} cannot be used: write http://ADDRESS:PORT with a numeric address, there is no DNS here"
+        "login URL {url} cannot be used: write https://ADDRESS:PORT with a numeric address, there is no DNS here"
     )]
     Url { url: String },
+    #[error(
+        "login URL {url} is https, and nothing says whom to believe: name the farm's root certificate, its ca.pem, as `ca_file`"
+    )]
+    NoRoot { url: String },
+    #[error(
+        "login URL {url} is plain http beside an https one, so that whoever blocks that one would be shown the device's key: make it https, or leave it out"
+    )]
+    Plain { url: String },
+    #[error("{} cannot be used: {source}", path.display())]
+    Root { path: PathBuf, source: TrustError },
     #[error("the `login` block names no url: give at least one of the farm's")]
     NoUrl,
 }
@@ -49,6 +60,8 @@ pub(crate) enum AnswerError {
         "server address {address} cannot be used: it must be ADDRESS:PORT with a numeric address"
     )]
     Address { address: String },
+    #[error("login answer wants TLS, and its root certificate cannot be used: {0}")]
+    Trust(#[from] TrustError),
     #[error("root {root} cannot be used: it must be 64 hexadecimal digits")]
     Root { root: String },
 }
@@ -70,10 +83,22 @@ pub(crate) struct LoginAnswer {
     #[serde(default)]
     pub(crate) expires_at: Option<u64>,
     pub(crate) servers: Vec<ServerEntry>,
+    /// The farm's root certificate in PEM, by which servers are believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate_authority: Option<String>,
     /// Writes go to the server, which is the only one that has this disk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) writable: bool,
-    /// What only others read, such as the write cache.
+    /// Where the device is to keep what it writes.
+    #[serde(default = "in_memory")]
+    pub(crate) write_cache: String,
+    /// The most that it may keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_limit_bytes: Option<u64>,
+    /// What the image says for a device whose cache disk is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_fallback: Option<String>,
+    /// What only others read.
     #[serde(flatten)]
     pub(crate) rest: serde_json::Map<String, serde_json::Value>,
 }
@@ -83,6 +108,13 @@ pub(crate) struct LoginAnswer {
 pub(crate) struct ServerEntry {
     pub(crate) name: String,
     pub(crate) addresses: Vec<String>,
+    /// It is spoken to under TLS only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tls: bool,
+}
+
+fn in_memory() -> String {
+    "device-ram".to_owned()
 }
 
 impl LoginAnswer {
@@ -105,7 +137,15 @@ impl LoginAnswer {
         for server in &self.servers {
             server.parsed()?;
         }
+        self.trust()?;
         Ok(self)
+    }
+
+    /// Whom servers are believed by, where they are to be spoken to under TLS.
+    pub(crate) fn trust(&self) -> Result<Option<Trust>, TrustError> {
+        let wants_tls = self.servers.iter().any(|server| server.tls);
+        let root = self.certificate_authority.as_deref().unwrap_or_default();
+        wants_tls.then(|| Trust::in_roots(root)).transpose()
     }
 
     /// What the servers know the disk by.
@@ -136,13 +176,23 @@ pub(crate) struct Login {
     pub(crate) key: Secret,
     /// Where the device keeps what it writes, if it keeps it itself.
     pub(crate) write_cache: Option<CacheFolder>,
+    /// Whom https URLs are believed by.
+    pub(crate) trust: Option<Trust>,
 }
 
-/// `http://ADDRESS:PORT/PREFIX` in parts.
+/// `https://ADDRESS:PORT/PREFIX` in parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoginUrl {
+    pub(crate) is_tls: bool,
     pub(crate) address: SocketAddr,
     pub(crate) prefix: String,
+}
+
+impl fmt::Display for LoginUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(formatter, "{scheme}://{}{}", self.address, self.prefix)
+    }
 }
 
 /// Something that must not be printed.
@@ -176,6 +226,9 @@ struct LoginBlock {
     /// The mounted folder of the device's own write cache.
     #[serde(default)]
     write_cache: Option<PathBuf>,
+    /// The farm's root certificate.
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
 }
 
 /// Reads the configuration, and the key it names.
@@ -209,11 +262,22 @@ pub(crate) fn load(path: &Path) -> Result<Source, ConfigError> {
     if urls.is_empty() {
         return Err(ConfigError::NoUrl);
     }
+    let trust = login.ca_file.map(|path| {
+        Trust::in_roots(&read(&path)?).map_err(|source| ConfigError::Root { path, source })
+    });
+    let trust = trust.transpose()?;
+    if let (None, Some(url)) = (&trust, urls.iter().find(|url| url.is_tls)) {
+        return Err(ConfigError::NoRoot {
+            url: url.to_string(),
+        });
+    }
+    refuse_mixed(&urls)?;
     Ok(Source::Login(Login {
         urls,
         device: login.device,
         key: Secret(key),
         write_cache,
+        trust,
     }))
 }
 
@@ -224,15 +288,31 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
+/// An address that is tried in the clear when the encrypted ones do not answer would make those worth nothing. What does not
+/// leave the machine may be plain.
+fn refuse_mixed(urls: &[LoginUrl]) -> Result<(), ConfigError> {
+    let is_open = |url: &&LoginUrl| !url.is_tls && !url.address.ip().is_loopback();
+    match urls.iter().find(is_open) {
+        Some(url) if urls.iter().any(|url| url.is_tls) => Err(ConfigError::Plain {
+            url: url.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn parse_url(url: &str) -> Result<LoginUrl, ConfigError> {
     let wrong = || ConfigError::Url {
         url: url.to_owned(),
     };
-    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+    let (is_tls, rest) = match url.strip_prefix("https://") {
+        Some(rest) => (true, rest),
+        None => (false, url.strip_prefix("http://").ok_or_else(wrong)?),
+    };
+    let port = if is_tls { 443 } else { 80 };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let address = authority
         .parse()
-        .or_else(|_| format!("{authority}:80").parse())
+        .or_else(|_| format!("{authority}:{port}").parse())
         .map_err(|_| wrong())?;
     let path = path.trim_end_matches('/');
     let prefix = if path.is_empty() {
@@ -240,7 +320,11 @@ fn parse_url(url: &str) -> Result<LoginUrl, ConfigError> {
     } else {
         format!("/{path}")
     };
-    Ok(LoginUrl { address, prefix })
+    Ok(LoginUrl {
+        is_tls,
+        address,
+        prefix,
+    })
 }
 
 #[cfg(test)]
@@ -254,14 +338,34 @@ mod tests {
     #[test]
     fn reads_a_login_answer_and_keeps_what_it_does_not_know() {
         let answer = answer(
-            r#"{"format":1,"device":"pc1","export":"debian/2","ticket":"T","expires_at":9,"write_cache":"device-ram",
+            r#"{"format":1,"device":"pc1","export":"debian/2","ticket":"T","expires_at":9,"write_cache":"device-ram","answered_from":7,
                 "root":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff","size_bytes":4096,
                 "servers":[{"name":"s1","addresses":["127.0.0.1:1","[::1]:2"]}]}"#,
         )
         .unwrap();
         assert_eq!(answer.export_name(), "debian/2;T");
-        assert_eq!(answer.rest["write_cache"], "device-ram");
+        assert_eq!(answer.write_cache, "device-ram");
+        assert_eq!(answer.rest["answered_from"], 7);
         assert_eq!(answer.servers[0].parsed().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn encrypted_and_open_addresses_do_not_go_together() {
+        let given = |urls: &[&str]| -> Vec<LoginUrl> {
+            urls.iter().map(|url| parse_url(url).unwrap()).collect()
+        };
+        let mixed = given(&["https://192.0.2.1:1", "http://192.0.2.2:1"]);
+        assert!(matches!(
+            refuse_mixed(&mixed),
+            Err(ConfigError::Plain { url }) if url == "http://192.0.2.2:1"
+        ));
+        for sound in [
+            given(&["https://192.0.2.1:1", "http://127.0.0.1:1"]),
+            given(&["https://192.0.2.1:1", "https://192.0.2.2:1"]),
+            given(&["http://192.0.2.1:1", "http://192.0.2.2:1"]),
+        ] {
+            assert!(refuse_mixed(&sound).is_ok());
+        }
     }
 
     #[test]
@@ -295,12 +399,16 @@ mod tests {
         assert_eq!(
             url,
             LoginUrl {
+                is_tls: false,
                 address: "10.0.2.2:8080".parse().unwrap(),
                 prefix: "/farm".into()
             }
         );
         assert_eq!(parse_url("http://10.0.2.2").unwrap().address.port(), 80);
-        for wrong in ["https://10.0.2.2", "http://farm.example", "10.0.2.2:80"] {
+        let secured = parse_url("https://10.0.2.2").unwrap();
+        assert!(secured.is_tls && secured.address.port() == 443);
+        assert_eq!(secured.to_string(), "https://10.0.2.2:443");
+        for wrong in ["ftp://10.0.2.2", "http://farm.example", "10.0.2.2:80"] {
             assert!(
                 matches!(parse_url(wrong), Err(ConfigError::Url { .. })),
                 "{wrong}"

@@ -5,6 +5,7 @@
 
 mod attach;
 mod cache;
+mod cached_disk;
 mod cli;
 mod client;
 mod clock;
@@ -12,12 +13,16 @@ mod config;
 mod connection;
 mod journal;
 mod login;
+mod own_cache;
+mod pacing;
+mod ranges;
 mod renewal;
 mod session;
 mod status;
 mod upstream;
 mod verify;
 mod verify_socket;
+mod wire;
 mod worker;
 mod writer;
 
@@ -32,6 +37,8 @@ use clap::Parser;
 use crate::attach::Attachment;
 use crate::cli::{Cli, Command, Common};
 use crate::config::Source;
+use crate::login::Asking;
+use crate::own_cache::OwnCache;
 use crate::upstream::Settings;
 use crate::verify::{Subject, Until};
 
@@ -49,23 +56,28 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Serve(serve) => {
+            journal::use_format(serve.common.log_format);
             let source = config::load(&serve.common.config)?;
             let control = serve.common.control.as_deref().map(listen).transpose()?;
             let socket = listen(&serve.unix)?;
             let settings = settings(&serve.common);
+            let cache = own_cache(&serve.common, &source)?;
             worker::run(async {
+                let memory = Rc::new(worker::NoMemory);
                 let (upstream, answer) =
-                    worker::begin(&source, settings, Rc::new(worker::NoMemory)).await;
+                    worker::begin(&source, settings, memory, cache.as_ref()).await?;
                 worker::answer_status(control, &upstream)?;
                 worker::serve(socket, upstream, &answer.export).await
             })??;
         }
         Command::Attach(attach) => {
             attach::take_spared_name();
+            journal::use_format(attach.common.log_format);
             let source = config::load(&attach.common.config)?;
             let attachment = Attachment {
                 control: attach.common.control.as_deref().map(listen).transpose()?,
                 settings: settings(&attach.common),
+                cache: own_cache(&attach.common, &source)?,
                 device: attach.device,
                 block_bytes: attach.block_size,
                 takes_over: attach.take_over,
@@ -96,15 +108,35 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             let Source::Login(login) = config::load(&config)? else {
                 return Err(format!("{} holds no `login` block", config.display()).into());
             };
-            let answer = worker::run(async { login::log_in(&login, None, None).await })??;
+            let answer = worker::run(async { login::log_in(&login, Asking::default()).await })??;
             println!("{}", serde_json::to_string(&answer)?);
         }
-        Command::Status { control } => {
+        Command::Status {
+            control,
+            prometheus,
+        } => {
             let status = status::ask(&control).map_err(|error| cannot("ask", &control, &error))?;
-            print!("{status}");
+            if prometheus {
+                print!("{}", status::to_prometheus(&status)?);
+            } else {
+                print!("{status}");
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What there is for a write cache, if this program is to keep one.
+fn own_cache(common: &Common, source: &Source) -> Result<Option<OwnCache>, Box<dyn Error>> {
+    if common.cache_disk.is_none() && common.cache_memory.is_none() {
+        return Ok(None);
+    }
+    let cache = OwnCache::open(common.cache_disk.as_deref(), common.cache_memory)?;
+    if let Source::Given(answer) = source {
+        // Nobody can be asked what is to be done instead.
+        cache.set_up(answer)?;
+    }
+    Ok(Some(cache))
 }
 
 fn settings(common: &Common) -> Settings {

@@ -6,20 +6,24 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
 
+use failover::Footing;
 use tokio::time::sleep;
 
-use crate::cache::{CacheFolder, CacheUse, Told};
+use crate::cache::{CacheUse, Meter, Told};
 use crate::clock;
 use crate::config::{Login, LoginAnswer};
 use crate::journal::note;
-use crate::login::log_in;
+use crate::login::{Asking, log_in};
 use crate::upstream::Upstream;
 use crate::worker::Memory;
 
 pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
 pub(crate) const LONGEST_RETRY: Duration = Duration::from_mins(1);
-/// Losing every server is usual while they restart; the farm is asked only after this.
+/// Losing every server is usual while they restart; the farm is asked only after this, and then less and less often.
 const LOGIN_AFTER_LOSS: Duration = Duration::from_secs(5);
+/// A disk with no spare server asks the farm for more at first after a while, for servers restart, and then ever less often.
+const LOOK_FOR_SPARE: Duration = Duration::from_mins(1);
+const LONGEST_WITHOUT_SPARE: Duration = Duration::from_mins(10);
 /// Devices that are asked to move at once log in one after the other.
 const LOGIN_BEFORE_MOVE: Duration = Duration::from_millis(500);
 /// Time between two looks at the device's own write cache. A disk that is written at full speed fills some GiB in it.
@@ -27,17 +31,26 @@ const CACHE_LOOK: Duration = Duration::from_secs(5);
 /// No ticket is believed to live longer: the clock may be years behind on a machine that has just started.
 const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
 
-/// Logs in again when the ticket's time comes, and when no server is left or none admits this device.
+/// Logs in again when the ticket's time comes, and when no server is left, none to move to, none that admits this device, or no spare:
+/// then again and again, for the farm may know of another server at any time. The list of the last login may have been made while
+/// others were away.
 pub(crate) async fn keep_logged_in(
     upstream: Upstream,
     login: Login,
     mut answer: LoginAnswer,
     memory: Rc<dyn Memory>,
+    meter: Option<Meter>,
 ) {
     let mut least = FIRST_RETRY;
     let mut told = Told::default();
+    let mut footing = Footing::Lost;
+    let mut again = first_wait(footing);
     loop {
         let mut is_move = false;
+        if upstream.footing() != footing {
+            footing = upstream.footing();
+            again = first_wait(footing);
+        }
         tokio::select! {
             () = sleep(until_renewal(answer.expires_at, clock::unix_seconds(), fraction()).max(least)) => {}
             () = upstream.login_wanted() => sleep(spread(LOGIN_AFTER_LOSS)).await,
@@ -45,12 +58,18 @@ pub(crate) async fn keep_logged_in(
                 sleep(spread(LOGIN_BEFORE_MOVE)).await;
                 is_move = true;
             }
-            () = has_news(login.write_cache.as_ref(), told) => {}
+            () = has_news(meter.as_ref(), &told) => {}
+            () = sleep(spread(again)) => {
+                if footing == Footing::Firm || upstream.footing() != footing {
+                    continue;
+                }
+                again = (again * 2).min(longest_wait(footing));
+            }
         }
-        let cache = login.write_cache.as_ref().and_then(CacheFolder::use_now);
-        let renewal = renew(&login, &answer, cache).await;
+        let cache = meter.as_ref().and_then(Meter::use_now);
+        let renewal = renew(&login, &answer, cache.as_ref()).await;
         if let Some(cache) = cache {
-            told.told(cache, clock::now());
+            told.told(&cache, clock::now());
         }
         least = match renewal {
             Renewal::Renewed(new) => {
@@ -66,6 +85,7 @@ pub(crate) async fn keep_logged_in(
                 // What was written to a disk is on its own server only.
                 if !answer.writable {
                     answer.servers = new.servers;
+                    answer.certificate_authority = new.certificate_authority;
                 }
                 LONGEST_RETRY
             }
@@ -85,6 +105,20 @@ pub(crate) async fn keep_logged_in(
     }
 }
 
+fn first_wait(footing: Footing) -> Duration {
+    match footing {
+        Footing::Lost => LOGIN_AFTER_LOSS,
+        Footing::Alone | Footing::Firm => LOOK_FOR_SPARE,
+    }
+}
+
+fn longest_wait(footing: Footing) -> Duration {
+    match footing {
+        Footing::Lost => LONGEST_RETRY,
+        Footing::Alone | Footing::Firm => LONGEST_WITHOUT_SPARE,
+    }
+}
+
 enum Renewal {
     Renewed(LoginAnswer),
     /// From a farm of a release that does not read what runs: its servers are of use, its ticket is not.
@@ -94,7 +128,7 @@ enum Renewal {
 }
 
 /// Waits until the farm should hear how full the device's own write cache is.
-async fn has_news(cache: Option<&CacheFolder>, told: Told) {
+async fn has_news(cache: Option<&Meter>, told: &Told) {
     let Some(cache) = cache else {
         return std::future::pending().await;
     };
@@ -102,7 +136,7 @@ async fn has_news(cache: Option<&CacheFolder>, told: Told) {
         sleep(spread(CACHE_LOOK)).await;
         if cache
             .use_now()
-            .is_some_and(|found| told.is_due(found, clock::now()))
+            .is_some_and(|found| told.is_due(&found, clock::now()))
         {
             return;
         }
@@ -110,10 +144,15 @@ async fn has_news(cache: Option<&CacheFolder>, told: Told) {
 }
 
 /// Asks until the farm has decided.
-async fn renew(login: &Login, answer: &LoginAnswer, cache: Option<CacheUse>) -> Renewal {
+async fn renew(login: &Login, answer: &LoginAnswer, cache: Option<&CacheUse>) -> Renewal {
     let mut delay = FIRST_RETRY;
     loop {
-        match log_in(login, answer.root.as_deref(), cache).await {
+        let asking = Asking {
+            running: answer.root.as_deref(),
+            cache: cache.cloned(),
+            has_cache_disk: None,
+        };
+        match log_in(login, asking).await {
             Ok(new) if is_same_disk(&new, answer) => return Renewal::Renewed(new),
             Ok(new) => return Renewal::OtherRoot(new),
             Err(error) if error.is_running_version_unknown() => return Renewal::Unknown,

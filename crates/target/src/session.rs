@@ -87,7 +87,7 @@ async fn shake_hands(
             Some(Event::Contexts(question)) => {
                 handshake.contexts(question, Vec::new(), &mut output);
             }
-            Some(Event::Abort) => {
+            Some(Event::Abort | Event::StartTls) => {
                 stream.write_all(&output).await?;
                 return Ok(None);
             }

@@ -1,13 +1,17 @@
 //! What a running client knows, as JSON over its control socket.
 
+use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 
+use crate::cache::CacheUse;
 use crate::client::Client;
 use crate::upstream::Upstream;
 use crate::writer::Writer;
@@ -30,6 +34,8 @@ struct Status {
     ejections: u64,
     moves: u64,
     longest_wait_ms: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_cache: Option<CacheUse>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +74,8 @@ struct WritableStatus {
 /// The status at this instant, in one line.
 pub(crate) fn to_json(upstream: &Upstream) -> String {
     match upstream {
-        Upstream::Version(client) => of_version(client),
+        Upstream::Version(client) => of_version(client, None),
+        Upstream::Cached(disk) => of_version(&disk.client, Some(disk.use_now())),
         Upstream::Disk(writer) => of_disk(writer),
     }
 }
@@ -99,7 +106,7 @@ fn of_disk(writer: &Writer) -> String {
     serde_json::to_string(&status).unwrap_or_default()
 }
 
-fn of_version(client: &Client) -> String {
+fn of_version(client: &Client, write_cache: Option<CacheUse>) -> String {
     let (view, names) = client.view();
     let counters = view.counters;
     let servers = view
@@ -132,6 +139,7 @@ fn of_version(client: &Client) -> String {
         ejections: counters.ejections,
         moves: counters.moves,
         longest_wait_ms: counters.longest_wait.as_millis(),
+        write_cache,
     };
     serde_json::to_string(&status).unwrap_or_default()
 }
@@ -147,9 +155,130 @@ pub(crate) async fn answer(listener: UnixListener, upstream: Upstream) {
     }
 }
 
+/// What only rises, so that Prometheus may take rates of it.
+const COUNTERS: [&str; 16] = [
+    "changes",
+    "connections",
+    "delivered",
+    "duplicates",
+    "ejections",
+    "failed",
+    "finished",
+    "flushes",
+    "hedged",
+    "hedges_won",
+    "losses",
+    "moves",
+    "own_flushes",
+    "reads",
+    "replayed",
+    "resent",
+];
+
+/// A status as Prometheus reads it, such as from a file that its node exporter collects.
+pub(crate) fn to_prometheus(json: &str) -> serde_json::Result<String> {
+    let status: Map<String, Value> = serde_json::from_str(json)?;
+    let mut text = String::new();
+    for (name, value) in &status {
+        match value {
+            _ if name == "format" => {}
+            Value::Array(servers) => {
+                for server in servers.iter().filter_map(Value::as_object) {
+                    let who = server
+                        .get("name")
+                        .and_then(Value::as_str)
+                        .unwrap_or_default();
+                    of_server(&mut text, who, server);
+                }
+            }
+            Value::Object(parts) => {
+                for (part, value) in parts {
+                    sample(&mut text, &format!("{name}_{part}"), "", value);
+                }
+            }
+            // Nothing that lasts now: no time has passed.
+            Value::Null => sample(&mut text, name, "", &Value::from(0)),
+            _ => sample(&mut text, name, "", value),
+        }
+    }
+    Ok(text)
+}
+
+fn of_server(text: &mut String, name: &str, facts: &Map<String, Value>) {
+    for (fact, value) in facts {
+        let labels = format!("{{server=\"{name}\"}}");
+        match value {
+            Value::String(state) if fact == "state" => {
+                let labels = format!("{{server=\"{name}\",state=\"{state}\"}}");
+                sample(text, "server_state", &labels, &Value::from(1));
+            }
+            _ => sample(text, &format!("server_{fact}"), &labels, value),
+        }
+    }
+}
+
+/// One line, times in seconds; nothing for what is no number.
+fn sample(text: &mut String, name: &str, labels: &str, value: &Value) {
+    let number = match value {
+        Value::Bool(is_so) => f64::from(u8::from(*is_so)),
+        _ => match value.as_f64() {
+            Some(number) => number,
+            None => return,
+        },
+    };
+    let (name, number) = if let Some(name) = name.strip_suffix("_ms") {
+        (format!("{name}_seconds"), number / 1e3)
+    } else if let Some(name) = name.strip_suffix("_us") {
+        (format!("{name}_seconds"), number / 1e6)
+    } else if COUNTERS.contains(&name) {
+        (format!("{name}_total"), number)
+    } else {
+        (name.to_owned(), number)
+    };
+    let _ = writeln!(text, "corral_target_{name}{labels} {number}");
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Asks a running client.
 pub(crate) fn ask(control: &Path) -> io::Result<String> {
     let mut text = String::new();
-    StdUnixStream::connect(control)?.read_to_string(&mut text)?;
+    let mut stream = StdUnixStream::connect(control)?;
+    // One that has not logged in yet answers nobody.
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.read_to_string(&mut text)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_prometheus;
+
+    #[test]
+    fn numbers_have_names_and_units_that_prometheus_is_used_to() {
+        let status = r#"{"format":1,"reads":7,"unanswered":2,"without_server_ms":null,
+            "longest_wait_ms":250,"write_cache":{"kind":"device-ram","used_bytes":9},
+            "servers":[{"name":"s1","state":"warm","is_current":true,"rtt_us":1500,"late_after_ms":null}]}"#;
+        let text = to_prometheus(status).expect("a status");
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "corral_target_longest_wait_seconds 0.25",
+                "corral_target_reads_total 7",
+                "corral_target_server_is_current{server=\"s1\"} 1",
+                "corral_target_server_rtt_seconds{server=\"s1\"} 0.0015",
+                "corral_target_server_state{server=\"s1\",state=\"warm\"} 1",
+                "corral_target_unanswered 2",
+                "corral_target_without_server_seconds 0",
+                "corral_target_write_cache_used_bytes 9",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_status_is_refused() {
+        assert!(to_prometheus("").is_err());
+    }
 }

@@ -3,18 +3,24 @@
 use std::io;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
+use crate::cache::Meter;
 use crate::config::{Login, LoginAnswer, Source};
 use crate::journal::note;
-use crate::login::log_in;
+use crate::login::{Asking, log_in};
+use crate::own_cache::{Kept, OwnCache, OwnCacheError};
 use crate::renewal::{self, FIRST_RETRY, LONGEST_RETRY};
 use crate::session::{self, Disk};
 use crate::status;
 use crate::upstream::{Settings, Upstream};
+
+/// Requests that a cache disk works at together. Their threads stay: when memory is short is no time to start one.
+const DISK_THREADS: usize = 4;
 
 /// Where the last login answer is kept, so that it outlives a worker.
 pub(crate) trait Memory {
@@ -40,42 +46,75 @@ pub(crate) fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .max_blocking_threads(DISK_THREADS)
+        .thread_keep_alive(Duration::from_hours(24))
         .build()?;
     Ok(LocalSet::new().block_on(&runtime, work))
 }
 
-/// Gets a login answer, however long that takes, and begins to connect.
+/// Gets a login answer, however long that takes, sets the device's own write cache up if it keeps one, and begins to connect.
+///
+/// # Errors
+///
+/// That a given answer cannot be carried out.
 pub(crate) async fn begin(
     source: &Source,
     settings: Settings,
     memory: Rc<dyn Memory>,
-) -> (Upstream, LoginAnswer) {
+    own: Option<&OwnCache>,
+) -> io::Result<(Upstream, LoginAnswer)> {
     match source {
-        Source::Given(answer) => (Upstream::start(answer, settings), (**answer).clone()),
+        Source::Given(answer) => {
+            let cache = own.map(|own| own.set_up(answer)).transpose();
+            let cache = cache.map_err(io::Error::other)?.flatten();
+            Ok((Upstream::start(answer, settings, cache), (**answer).clone()))
+        }
         Source::Login(login) => {
-            // A worker that follows another one has an answer already, and the API may be away.
-            let answer = match memory.recall() {
-                Some(answer) => answer,
-                None => first_login(login).await,
-            };
+            let (answer, cache) = first_login(login, &*memory, own).await;
             memory.keep(&answer);
-            let upstream = Upstream::start(&answer, settings);
+            let upstream = Upstream::start(&answer, settings, cache);
+            let folder = login.write_cache.clone().map(Meter::Folder);
             tokio::task::spawn_local(renewal::keep_logged_in(
                 upstream.clone(),
                 login.clone(),
                 answer.clone(),
                 memory,
+                upstream.meter().or(folder),
             ));
-            (upstream, answer)
+            Ok((upstream, answer))
         }
     }
 }
 
-async fn first_login(login: &Login) -> LoginAnswer {
+/// An answer that can be carried out.
+async fn first_login(
+    login: &Login,
+    memory: &dyn Memory,
+    own: Option<&OwnCache>,
+) -> (LoginAnswer, Option<Kept>) {
+    // A worker that follows another one has an answer already, and the API may be away.
+    let mut known = memory.recall();
     let mut delay = FIRST_RETRY;
     loop {
-        if let Ok(answer) = log_in(login, None, None).await {
-            return answer;
+        let asking = Asking {
+            has_cache_disk: own.map(OwnCache::has_disk),
+            ..Asking::default()
+        };
+        let answer = match known.take() {
+            Some(answer) => Some(answer),
+            None => log_in(login, asking).await.ok(),
+        };
+        if let Some(answer) = answer {
+            match own.map(|own| own.set_up(&answer)).transpose() {
+                Ok(cache) => return (answer, cache.flatten()),
+                // The farm says what is to be done without.
+                Err(OwnCacheError::Disk(problem)) => {
+                    if let Some(own) = own {
+                        own.give_up_disk(&problem);
+                    }
+                }
+                Err(error) => note!("the write cache cannot be set up: {error}"),
+            }
         }
         sleep(renewal::spread(delay)).await;
         delay = (delay * 2).min(LONGEST_RETRY);

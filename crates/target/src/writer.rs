@@ -2,12 +2,12 @@
 //!
 //! Like [`Client`](crate::client::Client) on one thread, with state borrowed for the length of an event.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use failover::writable::{
@@ -15,25 +15,24 @@ use failover::writable::{
 };
 use failover::{ConnectionId, Cookie, Loss, Refusal};
 use nbd_proto::{Command, CommandFlags, ErrorCode, Request};
-use tokio::sync::{Notify, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::{Notify, oneshot};
 
 use crate::client::{describe, why};
 use crate::clock;
 use crate::config::LoginAnswer;
 use crate::connection::{Answered, Connection, DiskWish, Wish};
 use crate::journal::note;
+use crate::pacing::{Link, Size, Timer};
 
 /// A disk that one server has.
 pub(crate) struct Writer {
     state: RefCell<State>,
-    /// The instant the timer sleeps until, and how to wake it for an earlier one.
-    armed_for: Cell<Option<Instant>>,
-    rearm: Notify,
+    timer: Timer,
     /// Something was finished or forgotten: there may be room.
     room: Notify,
-    size_bytes: watch::Sender<Option<u64>>,
+    size_bytes: Size,
     login_wanted: Notify,
+    connect_timeout: Duration,
 }
 
 struct State {
@@ -41,7 +40,7 @@ struct State {
     server: String,
     addresses: Vec<SocketAddr>,
     wish: Wish,
-    link: Option<Link>,
+    link: Option<Link<ConnectionId>>,
     /// What may have to be sent, perhaps again.
     orders: HashMap<OperationId, Order>,
     waiting: HashMap<OperationId, oneshot::Sender<Result<Vec<u8>, ErrorCode>>>,
@@ -54,26 +53,12 @@ struct Order {
     payload: Bytes,
 }
 
-struct Link {
-    id: ConnectionId,
-    task: AbortHandle,
-    /// Once the handshake is over.
-    connection: Option<Rc<Connection>>,
-    has_unsent: bool,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Writer {
     /// Begins to connect. Must run inside a `LocalSet`.
     pub(crate) fn start(answer: &LoginAnswer, settings: Settings) -> Rc<Self> {
         let seed = RandomState::new().hash_one(std::process::id());
-        let (size_bytes, _) = watch::channel(answer.size_bytes);
         let writer = Rc::new(Self {
+            connect_timeout: settings.connect_timeout,
             state: RefCell::new(State {
                 writable: Writable::new(settings, seed, clock::now()),
                 server: String::new(),
@@ -83,15 +68,15 @@ impl Writer {
                     root: None,
                     size_bytes: None,
                     disk: Some(DiskWish(None)),
+                    trust: None,
                 },
                 link: None,
                 orders: HashMap::new(),
                 waiting: HashMap::new(),
             }),
-            armed_for: Cell::new(None),
-            rearm: Notify::new(),
+            timer: Timer::default(),
             room: Notify::new(),
-            size_bytes,
+            size_bytes: Size::new(answer.size_bytes),
             login_wanted: Notify::new(),
         });
         writer.follow(answer);
@@ -110,6 +95,13 @@ impl Writer {
             if let Some(server) = answer.servers.first() {
                 state.server.clone_from(&server.name);
                 state.addresses = server.parsed().unwrap_or_default();
+                // Checked when the answer came.
+                let trust = answer.trust().ok().flatten();
+                state.wish.trust = trust.filter(|_| server.tls);
+                if server.tls && state.wish.trust.is_none() {
+                    // Never in the clear, whatever became of the root certificate.
+                    state.addresses.clear();
+                }
             }
             state.writable.try_again(clock::now());
         });
@@ -117,15 +109,7 @@ impl Writer {
 
     /// The disk's size, when the server or the farm has said it.
     pub(crate) async fn size_bytes(&self) -> u64 {
-        let mut size = self.size_bytes.subscribe();
-        loop {
-            if let Some(size) = *size.borrow_and_update() {
-                return size;
-            }
-            if size.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        self.size_bytes.get().await
     }
 
     /// Carries a request out, with the bytes of a write; gives the bytes of a read. Waits as long as the server is away, up to the
@@ -252,31 +236,20 @@ impl Writer {
                 _ => {}
             }
         }
-        if let Some(link) = state.link.as_mut().filter(|link| link.has_unsent) {
-            link.has_unsent = false;
-            if let Some(connection) = &link.connection {
-                connection.flush();
-            }
+        if let Some(link) = &mut state.link {
+            link.flush();
         }
-        let next = state.writable.next_deadline();
-        if next.is_some_and(|next| self.armed_for.get().is_none_or(|armed| next < armed)) {
-            self.rearm.notify_one();
-        }
+        self.timer.arm(state.writable.next_deadline());
     }
 
     fn connect(self: &Rc<Self>, state: &mut State, id: ConnectionId) {
         let run = Rc::clone(self).run(id, state.addresses.clone(), state.wish.clone());
         let task = tokio::task::spawn_local(run);
-        state.link = Some(Link {
-            id,
-            task: task.abort_handle(),
-            connection: None,
-            has_unsent: false,
-        });
+        state.link = Some(Link::new(id, task.abort_handle()));
     }
 
     async fn run(self: Rc<Self>, id: ConnectionId, addresses: Vec<SocketAddr>, wish: Wish) {
-        let connection = match Connection::open(&addresses, &wish).await {
+        let connection = match Connection::open(&addresses, &wish, self.connect_timeout).await {
             Ok(connection) => Rc::new(connection),
             Err(error) => {
                 self.with(|state| {
@@ -297,13 +270,12 @@ impl Writer {
         self.with(|state| {
             state.wish.size_bytes = Some(size);
             state.wish.disk = Some(DiskWish(connection.disk.clone()));
-            if let Some(link) = state.link.as_mut().filter(|link| link.id == id) {
+            if let Some(link) = state.link.as_mut().filter(|link| link.key == id) {
                 link.connection = Some(Rc::clone(&connection));
             }
             state.writable.connected(clock::now(), id);
         });
-        self.size_bytes
-            .send_if_modified(|known| known.replace(size) != Some(size));
+        self.size_bytes.set(size);
         let loss = connection
             .receive(
                 || self.state.borrow_mut().writable.heard(clock::now(), id),
@@ -337,35 +309,21 @@ impl Writer {
     }
 
     async fn keep_time(self: Rc<Self>) {
-        loop {
-            let deadline = self.state.borrow().writable.next_deadline();
-            self.armed_for.set(deadline);
-            let until = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = until => self.with(|state| state.writable.tick(clock::now())),
-                () = self.rearm.notified() => {}
-            }
-        }
+        let deadline = || self.state.borrow().writable.next_deadline();
+        let tick = || self.with(|state| state.writable.tick(clock::now()));
+        self.timer.run(deadline, tick).await;
     }
 }
 
 impl State {
     /// A connection of an earlier attempt is closed already.
     fn close(&mut self, connection: ConnectionId) {
-        self.link.take_if(|link| link.id == connection);
+        self.link.take_if(|link| link.key == connection);
     }
 
     fn on_link(&mut self, ask: impl FnOnce(&Connection)) {
         if let Some(link) = &mut self.link {
-            link.has_unsent = true;
-            if let Some(connection) = &link.connection {
-                ask(connection);
-            }
+            link.ask(ask);
         }
     }
 

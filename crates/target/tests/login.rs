@@ -117,3 +117,23 @@ fn an_answer_of_a_later_format_is_refused() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("upgrade the client"));
 }
+
+#[test]
+fn a_login_is_known_by_one_id_whether_it_is_answered_or_refused() {
+    for (status, body, event) in [
+        ("200 OK", good_answer(), "logged in device=pc1"),
+        ("401 Unauthorized", "{}".to_owned(), "login failed url="),
+    ] {
+        let (address, server) = answer_once(status, body);
+        let done = log_in(&[format!("http://{address}")]);
+        let head = server.join().unwrap();
+        let sent = head
+            .lines()
+            .find_map(|line| line.strip_prefix("x-request-id: "));
+        let sent = sent.unwrap();
+        assert_eq!(sent.len(), 32, "{sent}");
+        let said = String::from_utf8_lossy(&done.stderr);
+        let line = said.lines().find(|line| line.contains(event)).unwrap();
+        assert!(line.ends_with(&format!(" request={sent}")), "{line}");
+    }
+}

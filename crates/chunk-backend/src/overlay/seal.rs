@@ -95,6 +95,13 @@ fn publish(
     progress.set_total(read_bytes);
     let pending = Pending::default();
     let mut keeper = Keeper::create(store, &pending)?;
+    // Again, because only from now on no pack goes that the version below needs.
+    if !store.holds(base.root()) {
+        return Err(SealError::BaseIncomplete {
+            root: base.root(),
+            store: store.path().to_owned(),
+        });
+    }
     let mut names: Vec<(u64, ChunkName)> = Vec::new();
     let mut index = 0;
     let read = keeper.ingest(

@@ -28,6 +28,8 @@ pub(super) fn open(manifest: &Manifest, path: &Path) -> Result<File, ReadError> 
         }
     };
     set_size().map_err(|error| IoFailure::new("set the size of", path, error))?;
+    // Says that it is served from. Where it cannot be said, a collection may remove it, which harms nobody who has it open.
+    _ = file.try_lock_shared();
     Ok(file)
 }
 

@@ -271,7 +271,7 @@ impl Writable {
     pub(crate) fn take_answer(&mut self, now: Instant, cookie: Cookie, answer: Answer) -> Verdict {
         let every = self.settings.heartbeat_every;
         if let Some(ready) = self.line.ready_mut() {
-            ready.last_heard = now;
+            ready.hear(now);
             if let Some((_, sent_at)) = ready.heartbeat.take_if(|(known, _)| *known == cookie) {
                 ready.next_heartbeat = sent_at + every;
                 return Verdict::Noted;

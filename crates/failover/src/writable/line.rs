@@ -20,7 +20,9 @@ pub(crate) enum Line {
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
     pub(crate) connection: ConnectionId,
-    pub(crate) last_heard: Instant,
+    last_heard: Instant,
+    /// A silence was put down to ourselves; nothing was heard since.
+    is_excused: bool,
     pub(crate) heartbeat: Option<(Cookie, Instant)>,
     pub(crate) next_heartbeat: Instant,
 }
@@ -48,13 +50,19 @@ impl Line {
         }
     }
 
-    /// Takes a time in which nobody was looking out of every age.
+    /// Takes a time in which nobody was looking out of every age. What came meanwhile may wait to be read, so the silence begins
+    /// anew; but only once, because on a machine that is always late no silence would ever end.
     pub(crate) fn grow_younger(&mut self, slept: Duration, now: Instant) {
         match self {
             Self::Waiting { .. } => {}
             Self::Connecting { since, .. } => *since += slept,
             Self::Ready(ready) => {
-                ready.last_heard = now;
+                ready.last_heard = if ready.is_excused {
+                    now.min(ready.last_heard + slept)
+                } else {
+                    now
+                };
+                ready.is_excused = true;
                 if let Some((_, sent_at)) = &mut ready.heartbeat {
                     *sent_at += slept;
                 }
@@ -68,9 +76,16 @@ impl Ready {
         Self {
             connection,
             last_heard: now,
+            is_excused: false,
             heartbeat: None,
             next_heartbeat: first_heartbeat,
         }
+    }
+
+    /// Bytes came in.
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.last_heard = now;
+        self.is_excused = false;
     }
 
     /// The instant from which the present silence counts, if an answer is owed.

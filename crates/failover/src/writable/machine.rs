@@ -202,7 +202,7 @@ impl Writable {
         if let Some(ready) = self.line.ready_mut()
             && ready.connection == connection
         {
-            ready.last_heard = now;
+            ready.hear(now);
         }
     }
 

@@ -12,7 +12,7 @@
 
 mod world;
 
-use failover::{Loss, Notice, Refusal, ServerId, Settings};
+use failover::{Footing, Loss, Notice, Refusal, ServerId, Settings};
 use proptest::prelude::*;
 
 use world::{Fault, MS, SECOND, SimServer, World};
@@ -201,6 +201,32 @@ fn a_stopping_server_is_left_at_once() {
 }
 
 #[test]
+fn who_drains_and_is_the_only_one_that_is_left_makes_the_client_ask_for_others() {
+    for seed in 0..20 {
+        let mut world = steady(2, seed);
+        let is_cornered = |world: &World| world.notices.contains(&Notice::Cornered);
+        assert_eq!(world.client.footing(), Footing::Firm);
+        // Its list was made while the other one was away.
+        world.client.set_servers(world.now, &[ServerId(0)]);
+        world.run(2 * SECOND);
+        assert_eq!(world.client.footing(), Footing::Alone);
+        assert!(!is_cornered(&world));
+        world.inflict(0, Fault::Drain);
+        world.run(2 * SECOND);
+        assert_eq!(world.client.footing(), Footing::Lost);
+        assert!(is_cornered(&world));
+        world
+            .client
+            .set_servers(world.now, &[ServerId(1), ServerId(0)]);
+        world.run(2 * SECOND);
+        assert_eq!(world.current(), Some(ServerId(1)));
+        assert_eq!((world.failed, world.view().servers[1].in_flight), (0, 0));
+        assert_eq!(world.client.footing(), Footing::Alone);
+        is_still_reading(&mut world);
+    }
+}
+
+#[test]
 fn a_server_with_other_bytes_is_refused_for_good() {
     let mut list = servers(3);
     list[0] = list[0].clone().with_wrong_root();
@@ -227,6 +253,53 @@ fn with_no_server_it_waits_for_an_hour_and_goes_on() {
     world.inflict(1, Fault::Heal);
     world.run(8 * SECOND);
     is_still_reading(&mut world);
+}
+
+#[test]
+fn a_connection_that_the_network_forgot_is_left_though_nobody_says_so() {
+    for seed in 0..20 {
+        let mut world = steady(1, seed);
+        world.inflict(0, Fault::Cut);
+        world.inflict(0, Fault::Heal);
+        world.run(10 * SECOND);
+        assert!(
+            world
+                .notices
+                .contains(&Notice::Lost(ServerId(0), Loss::Hung))
+        );
+        assert_eq!(world.failed, 0);
+        is_still_reading(&mut world);
+    }
+}
+
+#[test]
+fn a_network_that_swallows_every_attempt_to_connect_is_tried_again_when_it_is_well() {
+    for seed in 0..20 {
+        let mut world = steady(2, seed);
+        world.inflict(0, Fault::Cut);
+        world.inflict(1, Fault::Cut);
+        world.run(600 * SECOND);
+        assert_eq!((world.failed, world.unanswered()), (0, 8));
+        world.inflict(1, Fault::Heal);
+        world.run(8 * SECOND);
+        is_still_reading(&mut world);
+    }
+}
+
+#[test]
+fn a_client_whose_timers_are_always_late_leaves_a_server_that_hangs_all_the_same() {
+    for (count, late_by) in [(1, 60), (2, 60), (1, 2000), (2, 2000)] {
+        let mut world = steady(count, 1);
+        world.late_by = late_by * MS;
+        world.inflict(0, Fault::Hang);
+        world.run(30 * SECOND);
+        let hung = Notice::Lost(ServerId(0), Loss::Hung);
+        assert!(world.notices.contains(&hung), "{late_by} ms, {count}");
+        if count == 2 {
+            assert_eq!(world.current(), Some(ServerId(1)), "{late_by} ms");
+            is_still_reading(&mut world);
+        }
+    }
 }
 
 #[test]
@@ -337,6 +410,7 @@ fn trouble() -> impl Strategy<Value = Fault> {
         Just(Fault::Stop),
         Just(Fault::Fail),
         Just(Fault::Reset),
+        Just(Fault::Cut),
         Just(Fault::Slow),
         Just(Fault::Heal),
     ]

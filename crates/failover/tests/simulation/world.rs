@@ -30,6 +30,9 @@ pub(crate) enum Fault {
     Fail,
     /// Every connection to it is reset, once.
     Reset,
+    /// The network swallows everything and forgets the connections that there were. Nobody is told, not even when all is well
+    /// again: whatever was connected stays half open.
+    Cut,
     /// Each message takes ten times as long.
     Slow,
     /// All is well again. Messages that a hanging server swallowed are answered now.
@@ -43,6 +46,8 @@ pub(crate) struct SimServer {
     pub(crate) has_right_root: bool,
     pub(crate) fault: Option<Fault>,
     held: Vec<Message>,
+    /// Connections that only the client believes in.
+    half_open: BTreeSet<ConnectionId>,
 }
 
 impl SimServer {
@@ -53,6 +58,7 @@ impl SimServer {
             has_right_root: true,
             fault: None,
             held: Vec::new(),
+            half_open: BTreeSet::new(),
         }
     }
 
@@ -103,6 +109,8 @@ pub(crate) struct World {
     is_asking: bool,
     /// Of a thousand messages, those that are lost once and sent again by TCP.
     pub(crate) lost_per_mille: u64,
+    /// How late the client's timers go off.
+    pub(crate) late_by: Duration,
     pub(crate) notices: Vec<Notice>,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
@@ -134,6 +142,7 @@ impl World {
             pause: Duration::ZERO,
             is_asking: false,
             lost_per_mille: 0,
+            late_by: Duration::ZERO,
             notices: Vec::new(),
             answered: 0,
             failed: 0,
@@ -154,16 +163,21 @@ impl World {
         let old = self.servers[server].fault;
         self.servers[server].fault =
             Some(fault).filter(|fault| !matches!(fault, Fault::Heal | Fault::Reset));
-        if matches!(fault, Fault::Kill | Fault::Reset) {
+        let ids: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.server == server)
+            .map(|(id, _)| *id)
+            .collect();
+        if fault == Fault::Cut {
             self.servers[server].held.clear();
-            let ids: Vec<_> = self
-                .connections
-                .iter()
-                .filter(|(_, c)| c.server == server)
-                .map(|(id, _)| *id)
-                .collect();
+            self.servers[server].half_open.extend(ids);
+        } else if matches!(fault, Fault::Kill | Fault::Reset) {
+            self.servers[server].held.clear();
             for id in ids {
-                self.schedule(MS / 10, Event::Lost(id, 0));
+                if !self.servers[server].half_open.contains(&id) {
+                    self.schedule(MS / 10, Event::Lost(id, 0));
+                }
             }
         } else if old == Some(Fault::Hang) {
             for message in std::mem::take(&mut self.servers[server].held) {
@@ -177,7 +191,7 @@ impl World {
         let end = self.now + time;
         loop {
             let event = self.queue.peek().map(|Reverse((at, ..))| *at);
-            let deadline = self.client.next_deadline();
+            let deadline = self.client.next_deadline().map(|at| at + self.late_by);
             let next = event.into_iter().chain(deadline).min().unwrap_or(end);
             if next > end {
                 self.now = end;
@@ -433,6 +447,12 @@ impl World {
             Message::Hello(id) => (id, None),
             Message::Read(id, cookie) | Message::Heartbeat(id, cookie) => (id, Some(cookie)),
         };
+        if server.fault == Some(Fault::Cut) {
+            server.half_open.insert(id);
+        }
+        if server.half_open.contains(&id) {
+            return;
+        }
         match server.fault {
             Some(Fault::Kill) => {
                 let loss = u8::from(cookie.is_none());

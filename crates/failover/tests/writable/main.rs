@@ -84,6 +84,49 @@ fn a_server_that_hangs_is_left_and_asked_again() {
 }
 
 #[test]
+fn a_connection_that_the_network_forgot_is_left_though_nobody_says_so() {
+    for seed in 0..20 {
+        let mut world = steady(Settings::default(), seed);
+        world.inflict(Fault::Cut);
+        world.inflict(Fault::Heal);
+        world.run(10 * SECOND);
+        let lost = |notice: &Notice| matches!(notice, Notice::Lost(failover::Loss::Hung));
+        assert!(world.notices.iter().any(lost));
+        assert!(world.client.away_for(world.now).is_none());
+        ends_well(&mut world);
+        assert!(world.failures.is_empty());
+    }
+}
+
+#[test]
+fn a_network_that_swallows_every_attempt_to_connect_is_tried_again_when_it_is_well() {
+    for seed in 0..20 {
+        let mut world = steady(Settings::default(), seed);
+        world.inflict(Fault::Cut);
+        world.run(600 * SECOND);
+        world.inflict(Fault::Heal);
+        world.run(16 * SECOND);
+        assert!(world.client.away_for(world.now).is_none(), "seed {seed}");
+        ends_well(&mut world);
+        assert!(world.failures.is_empty());
+    }
+}
+
+#[test]
+fn a_client_whose_timers_are_always_late_leaves_a_server_that_hangs_all_the_same() {
+    for late_by in [60 * MS, 2 * SECOND] {
+        let mut world = steady(Settings::default(), 9);
+        world.late_by = late_by;
+        world.inflict(Fault::Hang);
+        world.run(30 * SECOND);
+        let lost = |notice: &Notice| matches!(notice, Notice::Lost(failover::Loss::Hung));
+        assert!(world.notices.iter().any(lost), "{late_by:?}");
+        ends_well(&mut world);
+        assert!(world.failures.is_empty());
+    }
+}
+
+#[test]
 fn without_a_limit_operations_wait_for_days() {
     let mut world = steady(Settings::default(), 4);
     world.inflict(Fault::Kill);
@@ -155,6 +198,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         2 => Just(Fault::Kill),
         2 => Just(Fault::Reset),
         1 => Just(Fault::Hang),
+        1 => Just(Fault::Cut),
         1 => Just(Fault::Stop),
         1 => Just(Fault::Refuse),
         1 => Just(Fault::Full),

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     PowerLoss,
     /// It says nothing.
     Hang,
+    /// The network swallows everything and forgets the connection that there was. Nobody is told, not even when all is well again.
+    Cut,
     /// It answers everything with ESHUTDOWN.
     Stop,
     /// It admits nobody, and closes.
@@ -66,6 +68,8 @@ pub(crate) struct World {
     queue: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     order: u64,
     pub(crate) fault: Option<Fault>,
+    /// How late the client's timers go off.
+    pub(crate) late_by: Duration,
     connection: Option<ConnectionId>,
     /// Requests of the connection that are not carried out yet.
     at_server: BTreeMap<Cookie, Wish>,
@@ -105,6 +109,7 @@ impl World {
             queue: BinaryHeap::new(),
             order: 0,
             fault: None,
+            late_by: Duration::ZERO,
             connection: None,
             at_server: BTreeMap::new(),
             read_values: BTreeMap::new(),
@@ -143,6 +148,9 @@ impl World {
             self.leave_undecided();
             self.schedule(MS / 10, Event::Lost(connection));
         }
+        if fault == Fault::Cut {
+            self.leave_undecided();
+        }
         if fault == Fault::PowerLoss {
             for at in 0..self.content.len() {
                 if self.chance(2) {
@@ -168,7 +176,7 @@ impl World {
         let end = self.now + time;
         loop {
             let event = self.queue.peek().map(|Reverse((at, ..))| *at);
-            let deadline = self.client.next_deadline();
+            let deadline = self.client.next_deadline().map(|at| at + self.late_by);
             let next = event.into_iter().chain(deadline).min().unwrap_or(end);
             if next > end {
                 self.now = end;
@@ -236,7 +244,7 @@ impl World {
                     self.leave_undecided();
                     self.connection = Some(connection);
                     self.client.connected(self.now, connection);
-                } else if self.fault != Some(Fault::Hang) {
+                } else if !matches!(self.fault, Some(Fault::Hang | Fault::Cut)) {
                     self.client.lost(self.now, connection, Loss::Unreachable);
                 }
             }

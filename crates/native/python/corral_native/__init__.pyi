@@ -6,10 +6,12 @@ Everything that may take long lets other threads run.
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 __all__ = [
     "CancelledError",
+    "Collected",
+    "CollectionPlan",
     "DamagedError",
     "Difference",
     "FolderNotEmptyError",
@@ -26,10 +28,14 @@ __all__ = [
     "OverlayInUseError",
     "OverlaySealedError",
     "OverlayUsage",
+    "Pace",
     "Peers",
     "PeersError",
     "Progress",
     "Replicated",
+    "Scrub",
+    "ScrubPass",
+    "ScrubState",
     "Sealed",
     "ServedCounters",
     "ServedVersion",
@@ -74,10 +80,19 @@ class OverlayInUseError(NativeError): ...
 class OverlaySealedError(NativeError): ...
 
 @final
+class Pace:
+    """A rate that several operations keep to together; may be changed meanwhile."""
+
+    def __new__(cls) -> Pace: ...
+    def set_rate(self, bytes_a_second: int | None = None) -> None:
+        """Let no more than this come from peers, to all of them together."""
+
+@final
 class Progress:
     """How far one operation is; to be read and cancelled from other threads."""
 
-    def __new__(cls) -> Progress: ...
+    def __new__(cls, pace: Pace | None = None) -> Progress:
+        """Begin at zero: at a pace of its own, or at one that it shares with others."""
     @property
     def total_bytes(self) -> int:
         """Plain bytes of the whole work; 0 until it is known."""
@@ -91,17 +106,44 @@ class Progress:
     def stored_bytes(self) -> int:
         """Bytes that the new chunks take in packs."""
     @property
+    def awaited_writers(self) -> int:
+        """Writers of the store whose end is waited for."""
+    @property
     def is_cancelled(self) -> bool: ...
     def set_rate(self, bytes_a_second: int | None = None) -> None:
-        """Let a replication take no more than this from its peers; may be changed meanwhile."""
+        """Let a replication take no more than this from its peers, with all that share its pace.
+
+        It may be changed meanwhile.
+        """
     def cancel(self) -> None: ...
 
 @final
 class Peers:
-    """Other servers that have chunks; may be changed while versions are served from them."""
+    """Servers, and stores at hand, that have chunks.
 
-    def __new__(cls, urls: Sequence[str] = ..., ticket: str = "") -> Peers: ...
-    def set(self, urls: Sequence[str], ticket: str) -> None: ...
+    May be changed while versions are served from them.
+    """
+
+    def __new__(
+        cls,
+        urls: Sequence[str] = ...,
+        ticket: str = "",
+        authority: str = "",
+        stores: Sequence[Store] = ...,
+    ) -> Peers:
+        """Take chunks from ``stores``, and what those lack from the servers at ``urls``.
+
+        A ticket for replication or for fetching opens those. https URLs are believed by the root
+        certificate ``authority``, in PEM, and by nothing else; they are never asked in the clear.
+        """
+    def set(
+        self,
+        urls: Sequence[str],
+        ticket: str,
+        authority: str = "",
+        stores: Sequence[Store] = ...,
+    ) -> None:
+        """Take them from there from now on."""
 
 @final
 class Imported:
@@ -190,6 +232,66 @@ class HealReport:
     def affected_roots(self) -> list[str]: ...
 
 @final
+class CollectionPlan:
+    """What a collection would do."""
+
+    @property
+    def kept_roots(self) -> list[str]:
+        """All versions that are here."""
+    @property
+    def unnamed_roots(self) -> list[str]:
+        """Those of them that the caller did not name."""
+    @property
+    def incomplete_roots(self) -> list[str]:
+        """Named versions of which a replication has brought a part, which is kept."""
+    @property
+    def given_up_roots(self) -> list[str]:
+        """Versions of which there is a part that nobody wants any more."""
+    @property
+    def packs(self) -> int: ...
+    @property
+    def unusable_packs(self) -> list[str]: ...
+    @property
+    def live_bytes(self) -> int: ...
+    @property
+    def dead_bytes(self) -> int: ...
+    @property
+    def deleted_packs(self) -> int: ...
+    @property
+    def rewritten_packs(self) -> int: ...
+    @property
+    def copied_bytes(self) -> int: ...
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes of dead chunks that become free."""
+    @property
+    def flat_files(self) -> int: ...
+    @property
+    def flat_bytes(self) -> int: ...
+    @property
+    def abandoned_bytes(self) -> int:
+        """Bytes that killed writers left."""
+
+@final
+class Collected:
+    """What a collection did."""
+
+    @property
+    def plan(self) -> CollectionPlan: ...
+    @property
+    def removed_packs(self) -> int: ...
+    @property
+    def copied_bytes(self) -> int: ...
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes of packs and flat files that are gone, less those written again."""
+    @property
+    def removed_flats(self) -> int: ...
+    @property
+    def spared_packs(self) -> list[str]:
+        """Packs that stay against the plan."""
+
+@final
 class Replicated:
     @property
     def root(self) -> str: ...
@@ -199,6 +301,11 @@ class Replicated:
     def fetched_chunks(self) -> int: ...
     @property
     def fetched_bytes(self) -> int: ...
+    @property
+    def carried_chunks(self) -> int:
+        """Those that came from stores at hand."""
+    @property
+    def carried_bytes(self) -> int: ...
     @property
     def already_chunks(self) -> int: ...
 
@@ -241,6 +348,9 @@ class Store:
     def create(path: str | PathLike[str], farm: str) -> Store: ...
     @staticmethod
     def open(path: str | PathLike[str], farm: str) -> Store: ...
+    @staticmethod
+    def open_to_read(path: str | PathLike[str], farm: str) -> Store:
+        """Open it without writing anything, as on a medium that is mounted to be read only."""
     @property
     def id(self) -> str: ...
     @property
@@ -258,9 +368,80 @@ class Store:
     def difference(self, old: str, new: str) -> Difference: ...
     def verify(self, progress: Progress) -> VerifyReport: ...
     def heal(self, peers: Peers, progress: Progress) -> HealReport: ...
+    def plan_collection(self, named: list[str]) -> CollectionPlan:
+        """Find out what a collection would free, and change nothing.
+
+        All versions that are here are kept; ``named`` are those that the caller knows of.
+        """
+    def collect(self, plan: CollectionPlan, progress: Progress) -> Collected:
+        """Free what no version needs. Waits for writers of the store to end."""
     def replicate(self, root: str, peers: Peers, progress: Progress) -> Replicated: ...
     def serve(self, root: str, peers: Peers) -> ServedVersion: ...
     def remove_version(self, root: str) -> None: ...
+
+@final
+class ScrubPass:
+    """One reading of all that a store keeps; times are Unix seconds."""
+
+    @property
+    def started_at(self) -> int: ...
+    @property
+    def finished_at(self) -> int | None: ...
+    @property
+    def total_bytes(self) -> int:
+        """Of all files when it began."""
+    @property
+    def checked_bytes(self) -> int: ...
+    @property
+    def damaged_chunks(self) -> int:
+        """In packs and flat files, with indexes, root records, and chunks that are gone."""
+    @property
+    def healed_chunks(self) -> int: ...
+
+@final
+class ScrubState:
+    """What is known of a store's scrub, whichever process did it."""
+
+    @property
+    def under_way(self) -> ScrubPass | None: ...
+    @property
+    def last(self) -> ScrubPass | None:
+        """The last that ended."""
+    @property
+    def passes(self) -> int: ...
+    @property
+    def checked_bytes(self) -> int: ...
+    @property
+    def damaged_chunks(self) -> int: ...
+    @property
+    def healed_chunks(self) -> int: ...
+    @property
+    def unhealed_chunks(self) -> int:
+        """Needed by a version, and nobody could give them."""
+    @property
+    def affected_roots(self) -> list[str]: ...
+
+@final
+class Scrub:
+    """Reads all that a store keeps, and makes good what is damaged. For one thread."""
+
+    @staticmethod
+    def in_background(store: Store) -> Scrub:
+        """Let who scrubs at once go first."""
+    @staticmethod
+    def at_once(store: Store) -> Scrub:
+        """Take it over from who does it in the background."""
+    def begin(self, progress: Progress, now: int) -> bool:
+        """Begin a pass instead of the one under way; False if somebody else scrubs."""
+    def step(
+        self, peers: Peers, progress: Progress, now: int
+    ) -> Literal["busy", "resting", "working", "finished"]:
+        """Check a little more, at the rate of the progress."""
+    def tend(self, peers: Peers, progress: Progress, now: int) -> None:
+        """Ask for what nobody could give, and read nothing else."""
+    def pause(self, now: int) -> None:
+        """Keep the position, and let others scrub."""
+    def state(self) -> ScrubState: ...
 
 @final
 class OverlayUsage:
@@ -356,15 +537,22 @@ class Session:
 
 @final
 class StreamServer:
-    """NBD for devices and chunks over HTTP for other servers, on threads of its own."""
+    """NBD for devices and chunks over HTTP for others of the farm, on threads of its own."""
 
     def __new__(
         cls,
         listeners: Sequence[tuple[str, str]],
         chunk_http: str | None,
         farm_public_key: bytes,
+        *,
+        chunk_tls: bool = False,
     ) -> StreamServer:
-        """Listen: each on ``HOST:PORT`` or ``unix:PATH``, with access ``open`` or ``ticket``."""
+        """Listen: each on ``HOST:PORT`` or ``unix:PATH``, with access ``open`` or ``ticket``.
+
+        With ``ticket-tls`` nothing is said there but under TLS; elsewhere on TCP it is offered.
+        With ``chunk_tls`` chunks are given under TLS only, once there is a certificate to show;
+        without it, in the clear only.
+        """
     @property
     def addresses(self) -> list[str]:
         """Where it listens, in the order of the listeners."""
@@ -382,6 +570,8 @@ class StreamServer:
 
         A disk is only for one device, whose UUID's bytes come with it.
         """
+    def show_certificate(self, certificate: str, private_key: str) -> None:
+        """Show this from now on to whoever wants TLS; both in PEM."""
     def serve_store(self, store: Store) -> None:
         """Give this store's chunks to other servers."""
     def drain(self) -> None: ...

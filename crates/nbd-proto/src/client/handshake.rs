@@ -91,6 +91,9 @@ pub enum HandshakeError {
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Greeting,
+    StartTls,
+    /// TLS begins; nothing of NBD's is expected.
+    AwaitsTls,
     StructuredReply,
     SetMetaContext,
     Go,
@@ -101,6 +104,8 @@ enum State {
 #[derive(Debug)]
 pub struct Handshake {
     wanted: Wanted,
+    /// Nothing but this is said in the clear.
+    demands_tls: bool,
     state: State,
     replies_seen: u32,
     structured_replies: bool,
@@ -128,6 +133,7 @@ impl Handshake {
         }
         Ok(Self {
             wanted,
+            demands_tls: false,
             state: State::Greeting,
             replies_seen: 0,
             structured_replies: false,
@@ -135,6 +141,27 @@ impl Handshake {
             export: None,
             block_sizes: None,
         })
+    }
+
+    /// Demands TLS before anything is said that matters. A server that refuses it is left.
+    ///
+    /// When [`Handshake::awaits_tls`] becomes true, send the output, shake hands as TLS does, and call [`Handshake::secured`].
+    #[must_use]
+    pub fn under_tls(mut self) -> Self {
+        self.demands_tls = true;
+        self
+    }
+
+    /// Whether TLS is to begin now.
+    pub fn awaits_tls(&self) -> bool {
+        self.state == State::AwaitsTls
+    }
+
+    /// Goes on under TLS: `output` is to be sent there.
+    pub fn secured(&mut self, output: &mut Vec<u8>) {
+        if self.state == State::AwaitsTls {
+            self.begin(output);
+        }
     }
 
     /// Takes bytes from `input`, adds to `output` what is to be sent, and gives what was agreed when the transmission begins.
@@ -152,7 +179,7 @@ impl Handshake {
         if self.state == State::Greeting && !self.take_greeting(input, output)? {
             return Ok(None);
         }
-        while self.state != State::Ended {
+        while !matches!(self.state, State::Ended | State::AwaitsTls) {
             let Some(OptionReply {
                 option,
                 reply_type,
@@ -176,6 +203,7 @@ impl Handshake {
 
     fn asked(&self) -> OptionCode {
         match self.state {
+            State::StartTls | State::AwaitsTls => OptionCode::StartTls,
             State::StructuredReply => OptionCode::StructuredReply,
             State::SetMetaContext => OptionCode::SetMetaContext,
             State::Greeting | State::Go | State::Ended => OptionCode::Go,
@@ -213,13 +241,22 @@ impl Handshake {
             CLIENT_NO_ZEROES
         };
         output.extend_from_slice(&(CLIENT_FIXED_NEWSTYLE | no_zeroes).to_be_bytes());
+        if self.demands_tls {
+            self.state = State::StartTls;
+            write_option(OptionCode::StartTls, &[], output);
+        } else {
+            self.begin(output);
+        }
+        Ok(true)
+    }
+
+    fn begin(&mut self, output: &mut Vec<u8>) {
         if self.wanted.structured_replies {
             self.state = State::StructuredReply;
             write_option(OptionCode::StructuredReply, &[], output);
         } else {
             self.ask_for_export(output);
         }
-        Ok(true)
     }
 
     fn granted(
@@ -230,6 +267,8 @@ impl Handshake {
         output: &mut Vec<u8>,
     ) -> Result<Option<Negotiated>, HandshakeError> {
         match (&self.state, reply_type) {
+            // What came with it in the clear may be somebody else's: it is not looked at.
+            (State::StartTls, REPLY_ACK) => self.state = State::AwaitsTls,
             (State::StructuredReply, REPLY_ACK) => {
                 self.structured_replies = true;
                 self.ask_for_contexts(output);

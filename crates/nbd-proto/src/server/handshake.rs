@@ -63,6 +63,9 @@ pub enum HandshakeError {
         /// How long it said that it is.
         length_bytes: usize,
     },
+    /// The client asks for an export in the clear, by an option that cannot be refused but by closing.
+    #[error("an export is asked for in the clear, and there are none but under TLS")]
+    NotSecured,
     /// The client haggles for ever.
     #[error("more than {MAX_OPTIONS} options in one handshake")]
     TooManyOptions,
@@ -81,11 +84,27 @@ pub enum AfterRefusal {
     Close,
 }
 
+/// What the server wants of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsOffer {
+    /// There is none.
+    None,
+    /// Whoever wants it may have it.
+    Optional,
+    /// Nothing is said in the clear.
+    Required,
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     ClientFlags,
     Options,
-    Skipping { left: usize, option: OptionCode },
+    /// The client was told to begin with TLS.
+    AwaitsTls,
+    Skipping {
+        left: usize,
+        option: OptionCode,
+    },
     Ended,
 }
 
@@ -96,6 +115,8 @@ enum State {
 #[derive(Debug)]
 pub struct Handshake {
     state: State,
+    /// `None`: this is TLS.
+    tls: Option<TlsOffer>,
     is_fixed: bool,
     omits_zeroes: bool,
     structured_replies: bool,
@@ -113,12 +134,28 @@ impl Handshake {
         output.extend_from_slice(&(FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES).to_be_bytes());
         Self {
             state: State::ClientFlags,
+            tls: Some(TlsOffer::None),
             is_fixed: false,
             omits_zeroes: false,
             structured_replies: false,
             chosen: None,
             options_seen: 0,
             skipped_bytes: 0,
+        }
+    }
+
+    /// Says what the server wants of TLS; without this there is none.
+    pub fn offer_tls(&mut self, offer: TlsOffer) {
+        self.tls = Some(offer);
+    }
+
+    /// Goes on under TLS, after [`Event::StartTls`]. Whatever was agreed before is forgotten: somebody between may have said it.
+    pub fn secured(&mut self) {
+        if self.state == State::AwaitsTls {
+            self.state = State::Options;
+            self.tls = None;
+            self.structured_replies = false;
+            self.chosen = None;
         }
     }
 
@@ -180,7 +217,7 @@ impl Handshake {
                         return Ok(Some(event));
                     }
                 }
-                State::Ended => return Ok(None),
+                State::AwaitsTls | State::Ended => return Ok(None),
             }
         }
     }
@@ -364,7 +401,14 @@ impl Handshake {
         data: &[u8],
         output: &mut Vec<u8>,
     ) -> Result<Option<Event>, HandshakeError> {
+        let is_forbidden = self.tls == Some(TlsOffer::Required);
         match option {
+            OptionCode::ExportName if is_forbidden => return Err(HandshakeError::NotSecured),
+            OptionCode::StartTls => return Ok(self.start_tls(data, output)),
+            _ if is_forbidden && option != OptionCode::Abort => {
+                let message = "only under TLS here: ask your client to use it (nbds://)";
+                write_refusal(option, Refusal::TlsRequired, message, output);
+            }
             OptionCode::ExportName => {
                 let export = take_text(&mut &*data, length_field(data.len()))
                     .ok_or(HandshakeError::BadExportName {
@@ -425,7 +469,7 @@ impl Handshake {
             OptionCode::List | OptionCode::StructuredReply => {
                 write_refusal(option, Refusal::Invalid, "the option takes no data", output);
             }
-            OptionCode::StartTls | OptionCode::Unknown(_) => {
+            OptionCode::Unknown(_) => {
                 write_refusal(
                     option,
                     Refusal::Unsupported,
@@ -435,6 +479,23 @@ impl Handshake {
             }
         }
         Ok(None)
+    }
+
+    fn start_tls(&mut self, data: &[u8], output: &mut Vec<u8>) -> Option<Event> {
+        let option = OptionCode::StartTls;
+        let (refusal, message) = if self.tls == Some(TlsOffer::None) {
+            (Refusal::Unsupported, "the option is not supported")
+        } else if !data.is_empty() {
+            (Refusal::Invalid, "the option takes no data")
+        } else if self.tls.is_none() {
+            (Refusal::Invalid, "this is TLS already")
+        } else {
+            write_reply(option, REPLY_ACK, &[], output);
+            self.state = State::AwaitsTls;
+            return Some(Event::StartTls);
+        };
+        write_refusal(option, refusal, message, output);
+        None
     }
 }
 

@@ -14,6 +14,9 @@ pub enum Event {
     List(ListQuestion),
     /// The client wants metadata contexts.
     Contexts(ContextQuestion),
+    /// The client wants to go on under TLS, and was told that it may. Send what is in the output, shake hands as TLS does, and
+    /// call `Handshake::secured`. What is left in the input is the beginning of TLS already, and nothing that NBD may look at.
+    StartTls,
     /// The client gives up. Send what is in the output and close.
     Abort,
 }

@@ -77,6 +77,10 @@ pub(crate) fn answer(
             );
             None
         }
+        Event::StartTls => {
+            handshake.secured();
+            None
+        }
         Event::Abort => None,
     }
 }

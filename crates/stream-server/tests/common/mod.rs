@@ -171,6 +171,11 @@ pub(crate) fn ticket(key: &SigningKey, root: RootHash, expires_at: u64) -> Strin
     signed(key, 1, root, expires_at)
 }
 
+/// A ticket for trying a server, good for ever.
+pub(crate) fn trying_ticket(key: &SigningKey, root: RootHash) -> String {
+    signed(key, 5, root, u64::MAX)
+}
+
 /// A ticket for fetching chunks, good for ever.
 pub(crate) fn replication_ticket(key: &SigningKey) -> String {
     signed(key, 2, RootHash::from_bytes([0; 32]), u64::MAX)
@@ -219,20 +224,24 @@ impl TestServer {
             Listener {
                 address: loopback.clone(),
                 access: Access::Open,
+                requires_tls: false,
             },
             Listener {
                 address: loopback,
                 access: Access::Ticket,
+                requires_tls: false,
             },
             Listener {
                 address: Address::Unix(socket_path.clone()),
                 access: Access::Open,
+                requires_tls: false,
             },
         ];
         let farm_public_key = farm_key().verifying_key().to_bytes();
         let settings = Settings {
             listeners,
             chunk_http: None,
+            chunk_tls: false,
             farm_public_key,
             limits,
             reactors: None,

@@ -9,9 +9,12 @@
     reason = "a test from end to end"
 )]
 
+mod caching;
 mod farm;
+mod network;
 mod processes;
 mod renewal;
+mod swallowing;
 mod writing;
 
 use processes::{Client, Image, Server, be_a_server, image};

@@ -1,5 +1,6 @@
 //! Real processes: stream servers with a store each, a client before them, a reader before the client.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -75,7 +76,9 @@ fn farm() -> FarmId {
 #[derive(Clone)]
 pub(crate) struct Port {
     pub(crate) address: SocketAddr,
-    _held: Arc<Socket>,
+    /// Where nobody else takes ports.
+    namespace: Option<String>,
+    _held: Option<Arc<Socket>>,
 }
 
 impl Port {
@@ -85,9 +88,29 @@ impl Port {
         held.bind(&ANY_PORT.into()).unwrap();
         Self {
             address: held.local_addr().unwrap().as_socket().unwrap(),
-            _held: Arc::new(held),
+            namespace: None,
+            _held: Some(Arc::new(held)),
         }
     }
+
+    /// One in a network namespace of the test's own.
+    pub(crate) fn within(namespace: &str, address: SocketAddr) -> Self {
+        Self {
+            address,
+            namespace: Some(namespace.to_owned()),
+            _held: None,
+        }
+    }
+}
+
+/// A program, started in a network namespace if there is one.
+fn program(namespace: Option<&str>, path: impl AsRef<OsStr>) -> Command {
+    let Some(namespace) = namespace else {
+        return Command::new(path);
+    };
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace]).arg(path);
+    command
 }
 
 /// A stream server in a process of its own, so that it can be killed as a process.
@@ -121,7 +144,7 @@ impl Server {
 
     /// This test program again, as [`be_a_server`].
     fn run(image: &Image, port: &Port, access: &str, more: &[(&str, &str)]) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let mut process = program(port.namespace.as_deref(), std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 "serves_when_a_test_starts_it",
@@ -197,12 +220,14 @@ pub(crate) fn be_a_server() {
     let server = StreamServer::start(Settings {
         listeners: vec![Listener {
             address: Address::Tcp(address),
+            requires_tls: false,
             access: match std::env::var(ACCESS).unwrap().as_str() {
                 "ticket" => Access::Ticket,
                 _ => Access::Open,
             },
         }],
         chunk_http: None,
+        chunk_tls: false,
         farm_public_key: crate::farm::public_key(),
         limits: Limits::default(),
         reactors: Some(1),
@@ -236,6 +261,31 @@ pub(crate) fn be_a_server() {
     }
 }
 
+/// What a device is told that reads a version: servers called `a`, `b` and so on, with their addresses.
+pub(crate) fn reading(
+    root: RootHash,
+    size_bytes: u64,
+    servers: &[&[SocketAddr]],
+) -> serde_json::Value {
+    let servers: Vec<_> = ('a'..)
+        .zip(servers)
+        .map(|(name, addresses)| serde_json::json!({"name": name.to_string(), "addresses": addresses}))
+        .collect();
+    serde_json::json!({
+        "format": 1, "device": "pc1", "export": EXPORT, "root": root.to_string(), "size_bytes": size_bytes,
+        "ticket": null, "expires_at": null, "write_cache": "device-ram", "servers": servers,
+    })
+}
+
+/// What a device is told that writes to a disk of its own.
+pub(crate) fn writing(image: &Image, server: SocketAddr) -> serde_json::Value {
+    serde_json::json!({
+        "format": 1, "device": "pc1", "export": WRITABLE_EXPORT, "root": image.root.to_string(),
+        "size_bytes": image.size_bytes, "write_cache": "server", "writable": true,
+        "servers": [{"name": "a", "addresses": [server]}],
+    })
+}
+
 /// `corral-target serve`, and what it is asked.
 pub(crate) struct Client {
     process: Child,
@@ -250,37 +300,52 @@ impl Client {
         size_bytes: u64,
         servers: &[SocketAddr],
     ) -> Self {
-        let servers: Vec<_> = ('a'..)
-            .zip(servers)
-            .map(|(name, address)| serde_json::json!({"name": name.to_string(), "addresses": [address.to_string()]}))
-            .collect();
-        let answer = serde_json::json!({
-            "format": 1, "device": "pc1", "export": EXPORT, "root": root.to_string(), "size_bytes": size_bytes,
-            "ticket": null, "expires_at": null, "write_cache": "device-ram", "servers": servers,
-        });
-        let client = Self::spawn(folder, &answer, Stdio::inherit());
-        client.wait(|status| status.is_some());
-        client
+        let servers: Vec<_> = servers.iter().map(std::slice::from_ref).collect();
+        Self::start_at(folder, &reading(root, size_bytes, &servers), None)
     }
 
     /// Of the device's own disk, which this server has.
     pub(crate) fn start_writing(folder: &Path, image: &Image, server: SocketAddr) -> Self {
-        let answer = serde_json::json!({
-            "format": 1, "device": "pc1", "export": WRITABLE_EXPORT, "root": image.root.to_string(),
-            "size_bytes": image.size_bytes, "write_cache": "server", "writable": true,
-            "servers": [{"name": "a", "addresses": [server.to_string()]}],
-        });
-        let client = Self::spawn(folder, &answer, Stdio::inherit());
+        Self::start_at(folder, &writing(image, server), None)
+    }
+
+    /// With this login answer, in a network namespace if there is one; waits until it can be asked.
+    pub(crate) fn start_at(
+        folder: &Path,
+        answer: &serde_json::Value,
+        namespace: Option<&str>,
+    ) -> Self {
+        let client = Self::spawn_at(folder, answer, Stdio::inherit(), &[], namespace);
         client.wait(|status| status.is_some());
         client
     }
 
     /// With this configuration. Does not wait until the client has logged in.
     pub(crate) fn spawn(folder: &Path, config: &serde_json::Value, log: Stdio) -> Self {
+        Self::spawn_with(folder, config, log, &[])
+    }
+
+    /// With this configuration and these options.
+    pub(crate) fn spawn_with(
+        folder: &Path,
+        config: &serde_json::Value,
+        log: Stdio,
+        options: &[&str],
+    ) -> Self {
+        Self::spawn_at(folder, config, log, options, None)
+    }
+
+    fn spawn_at(
+        folder: &Path,
+        config: &serde_json::Value,
+        log: Stdio,
+        options: &[&str],
+        namespace: Option<&str>,
+    ) -> Self {
         let folder = folder.to_owned();
         let mut file = File::create(folder.join("login.json")).unwrap();
         file.write_all(config.to_string().as_bytes()).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_corral-target"))
+        let process = program(namespace, env!("CARGO_BIN_EXE_corral-target"))
             .current_dir(&folder)
             .args([
                 "serve",
@@ -291,10 +356,25 @@ impl Client {
                 "--control",
                 "control.sock",
             ])
+            .args(options)
             .stderr(log)
             .spawn()
             .unwrap();
         Self { process, folder }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Until it ends by itself; whether it was satisfied, and what it said.
+    pub(crate) fn end(&mut self) -> (bool, String) {
+        let mut said = String::new();
+        let mut log = self.process.stderr.take().unwrap();
+        std::io::Read::read_to_string(&mut log, &mut said).unwrap();
+        (self.process.wait().unwrap().success(), said)
     }
 
     /// Reads the log, which must have been asked for, up to a line that holds `words`.

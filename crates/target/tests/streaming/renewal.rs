@@ -67,7 +67,7 @@ fn refuse(mut stream: TcpStream, asked: &Sender<String>) {
                 let _ = handshake.refuse(question, Refusal::UnknownExport, why, &mut output);
             }
             Some(Event::List(question)) => handshake.list(question, [], &mut output),
-            Some(Event::Abort) => return,
+            Some(Event::Abort | Event::StartTls) => return,
             None => {}
         }
         if stream.write_all(&output).is_err() {
@@ -134,6 +134,26 @@ fn a_client_keeps_its_ticket_when_the_farm_has_none_for_what_it_runs() {
             .try_iter()
             .all(|name| name == format!("{EXPORT};FIRST"))
     );
+}
+
+#[test]
+fn a_client_without_a_server_asks_the_farm_until_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image(folder.path(), "golden", 7);
+    let (root, dead, live) = (image.root, Port::reserve(), Port::reserve());
+    let _server = Server::start_for_tickets(&image, &live);
+    let (nobody, somebody) = (dead.address, live.address);
+    let farm = Farm::start(move |login| {
+        let server = if login < 2 { nobody } else { somebody };
+        ("200 OK", answer(root, &ticket(root, FAR), FAR, server))
+    });
+    let configuration = farm.configuration(folder.path());
+    let client = Client::spawn(folder.path(), &configuration, Stdio::inherit());
+    assert_eq!(farm.next_login(), None);
+    for _ in 0..2 {
+        assert_eq!(farm.next_login(), Some(running(root)));
+    }
+    client.verify_once(root);
 }
 
 #[test]

@@ -5,17 +5,18 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::processes::{Client, HANGS_AFTER, Image, Port, Server, image};
+use crate::network::Network;
+use crate::processes::{Client, HANGS_AFTER, Image, Port, Server, image, writing};
 
-const OVERLAY: &str = "5c1a9a0e-8d1f-4a59-9f0f-3c2b1a000001";
+pub(crate) const OVERLAY: &str = "5c1a9a0e-8d1f-4a59-9f0f-3c2b1a000001";
 const ENOUGH: u64 = 1 << 30;
 const BLOCK: u64 = 4096;
 
-struct Scene {
+pub(crate) struct Scene {
     image: Image,
     server: Server,
-    client: Client,
-    _folder: TempDir,
+    pub(crate) client: Client,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -28,12 +29,27 @@ impl Scene {
             image,
             server,
             client,
-            _folder: folder,
+            folder,
+        }
+    }
+
+    /// With a network between the two.
+    pub(crate) fn across(network: &Network) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let image = image(folder.path(), "a", 11);
+        let server = Server::start_writable(&image, &network.port(), OVERLAY, ENOUGH);
+        let answer = writing(&image, server.port.address);
+        let client = Client::start_at(folder.path(), &answer, Some(network.device()));
+        Self {
+            image,
+            server,
+            client,
+            folder,
         }
     }
 
     /// Kills the server and starts it again where it was.
-    fn restart(&mut self, overlay: &str) {
+    pub(crate) fn restart(&mut self, overlay: &str) {
         self.server.kill();
         let port = self.server.port.clone();
         self.server = Server::start_writable(&self.image, &port, overlay, ENOUGH);
@@ -51,18 +67,18 @@ impl Scene {
         command
     }
 
-    fn run(&self, commands: &[String]) -> Output {
+    pub(crate) fn run(&self, commands: &[String]) -> Output {
         self.qemu_io(commands).output().unwrap()
     }
 
-    fn start(&self, commands: &[String]) -> Child {
+    pub(crate) fn start(&self, commands: &[String]) -> Child {
         let mut command = self.qemu_io(commands);
         command.stdout(Stdio::piped()).spawn().unwrap()
     }
 }
 
 /// Writes of a block each, to other places and with other patterns in each round; a flush now and then.
-fn writes(round: u64) -> Vec<String> {
+pub(crate) fn writes(round: u64) -> Vec<String> {
     let mut commands = Vec::new();
     for at in 0..120 {
         let pattern = (round * 31 + at) % 250 + 1;
@@ -75,7 +91,7 @@ fn writes(round: u64) -> Vec<String> {
 }
 
 /// The same blocks, read with the patterns that they must have.
-fn reads(round: u64) -> Vec<String> {
+pub(crate) fn reads(round: u64) -> Vec<String> {
     let changes = writes(round).into_iter();
     let changes = changes.filter(|command| command.starts_with("write"));
     changes
@@ -83,7 +99,7 @@ fn reads(round: u64) -> Vec<String> {
         .collect()
 }
 
-fn assert_good(output: &Output) {
+pub(crate) fn assert_good(output: &Output) {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("failed"), "{text}");
@@ -166,4 +182,62 @@ fn another_disk_under_the_same_name_is_not_written_to() {
     });
     scene.restart(OVERLAY);
     assert_good(&scene.run(&reads(1)));
+}
+
+/// Reads a block's bytes, which must be all the same.
+fn byte_of(disk: &[u8], block: u64) -> u8 {
+    let at = usize::try_from(block * BLOCK).unwrap();
+    let bytes = &disk[at..at + usize::try_from(BLOCK).unwrap()];
+    assert!(
+        bytes.iter().all(|byte| *byte == bytes[0]),
+        "block {block} is torn"
+    );
+    bytes[0]
+}
+
+/// The client and the server are killed together, as if the device had lost its power: what a flush had covered is there, and what
+/// came after it is as it was before or after, block by block.
+#[test]
+fn a_client_killed_with_writes_that_nothing_flushed_is_a_disk_that_lost_its_power() {
+    let mut scene = Scene::new(ENOUGH);
+    assert_good(&scene.run(&writes(1)));
+    assert_good(&scene.run(&["flush".to_owned()]));
+    let unflushed = writes(2).into_iter().filter(|command| command != "flush");
+    let mut writer = scene.start(&unflushed.collect::<Vec<_>>());
+    let changes = scene.client.status().unwrap()["changes"].as_u64().unwrap();
+    scene.client.wait(|status| {
+        status.is_some_and(|status| status["changes"].as_u64().unwrap() > changes + 20)
+    });
+    scene.client.kill();
+    scene.restart(OVERLAY);
+    let _ = writer.wait();
+    scene.client =
+        Client::start_writing(scene.folder.path(), &scene.image, scene.server.port.address);
+    let copy = scene.folder.path().join("copy");
+    let read = Command::new("timeout")
+        .arg(HANGS_AFTER.as_secs().to_string())
+        .args([
+            "qemu-img",
+            "convert",
+            "-f",
+            "raw",
+            "-O",
+            "raw",
+            &scene.client.url(),
+        ])
+        .arg(&copy)
+        .status()
+        .unwrap();
+    assert!(read.success());
+    let disk = std::fs::read(copy).unwrap();
+    for at in 0..120 {
+        let [flushed, later] =
+            [1, 2].map(|round| u8::try_from((round * 31 + at) % 250 + 1).unwrap());
+        let found = byte_of(&disk, at * 17);
+        assert!(
+            found == flushed || found == later,
+            "block {}: {found}",
+            at * 17
+        );
+    }
 }
