@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from corral.wire.message import Message, Name, Part, UnixSeconds
+from corral.wire.estate import Listed
+from corral.wire.message import Message, Name, Part, UnixMoment, UnixSeconds
 
 
 class SignInRequest(Message):
@@ -68,7 +69,7 @@ class AccountItem(Message):
     revision: int
 
 
-class AccountList(Message):
+class AccountList(Listed):
     """The answer to ``GET /v1/accounts``."""
 
     accounts: tuple[AccountItem, ...]
@@ -115,7 +116,7 @@ class GroupItem(Message):
     revision: int
 
 
-class GroupList(Message):
+class GroupList(Listed):
     """The answer to ``GET /v1/groups``."""
 
     groups: tuple[GroupItem, ...]
@@ -137,7 +138,7 @@ class GroupEdit(Message):
     remove: tuple[Name, ...] = ()
 
 
-class RoleList(Message):
+class RoleList(Listed):
     """The answer to ``GET /v1/roles``."""
 
     roles: tuple[RoleItem, ...]
@@ -169,7 +170,7 @@ class TokenItem(Part):
     works: bool
 
 
-class TokenList(Message):
+class TokenList(Listed):
     """The answer to ``GET /v1/tokens``."""
 
     tokens: tuple[TokenItem, ...]
@@ -180,7 +181,7 @@ class NewToken(Message):
 
     name: Name
     scopes: tuple[str, ...] = Field(min_length=1)
-    expires_at: UnixSeconds | None = None
+    expires_at: UnixMoment | None = None
     """90 days from now if left out."""
 
 

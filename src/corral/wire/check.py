@@ -16,6 +16,10 @@ class Finding(Part):
     """What it is about, such as ``server s1``."""
     message: str
     way_out: str
+    devices: tuple[str, ...] = ()
+    """All devices that it concerns, where ``message`` names only some of them."""
+    computers: tuple[str, ...] = ()
+    """All computers that it concerns, likewise."""
 
 
 class CheckedVersion(Part):
@@ -45,4 +49,7 @@ class FarmCheck(Message):
     findings: tuple[Finding, ...]
     """Worst first."""
     versions: tuple[CheckedVersion, ...]
+    login_addresses: tuple[str, ...] = ()
+    """Where a device could log in now, if its own list names it: URLs of the API, and management
+    addresses of servers."""
     not_applicable: tuple[NotApplicable, ...]

@@ -19,7 +19,7 @@ from corral.wire.message import (
     RootHex,
     UnixSeconds,
 )
-from corral.wire.server import ReplicaState
+from corral.wire.server import ReleasesReport, ReplicaState, ScrubReport, ServerFile
 
 Text = Annotated[str, Field(max_length=4096)]
 Revision = Annotated[int, Field(ge=1)]
@@ -35,6 +35,21 @@ class Listed(Message):
     """What ``after`` has to be for the next page; none if this is the last."""
 
 
+class LineWindow(Part):
+    """A time of each day with a rate of its own."""
+
+    between: str
+    rate: int
+
+
+class SiteLine(Part):
+    """What copies may take of the line to a site's servers together, in bytes a second."""
+
+    rate: int | None
+    windows: tuple[LineWindow, ...]
+    zone: str
+
+
 class SiteItem(Part):
     """A place whose servers and devices are near to each other."""
 
@@ -42,6 +57,7 @@ class SiteItem(Part):
     name: Name
     description: str
     subnets: tuple[str, ...]
+    line: SiteLine
     servers: int
     collections: int
     devices: int
@@ -112,6 +128,14 @@ class StoreKeeper(Part):
     """As written in the folder: servers that share one have the same."""
 
 
+class ScrubPolicy(Message):
+    """How often and how fast the servers of a store read all that they keep."""
+
+    rate: Bytes = 8 << 20
+    """Bytes a second at the most; 0 for no scrub."""
+    every_seconds: int = 14 * 86_400
+
+
 class StoreItem(Part):
     """What several servers keep chunks of."""
 
@@ -120,6 +144,9 @@ class StoreItem(Part):
     description: str
     default_path: str | None
     shared: bool
+    copies: int | None
+    """How many servers hold each version; none for all of them."""
+    scrub: ScrubPolicy
     servers: tuple[StoreKeeper, ...]
     revision: Revision
 
@@ -171,6 +198,13 @@ class ServerItem(Part):
     state: str
     draining: bool
     maintenance: bool
+    relay: bool
+    release: str
+    """Of its program, as last reported; empty if it did not say."""
+    refusal: str
+    """Why it serves its site nothing, of a relay; empty if it does."""
+    releases: ReleasesReport | None = None
+    """Which lie and run there, and how far it is with what was ordered; none of an older one."""
     description: str
     addresses: tuple[Address, ...]
     management: Address | None
@@ -184,8 +218,37 @@ class ServerItem(Part):
     reported_at: UnixSeconds | None
     store_free_bytes: Bytes | None
     counters: dict[str, int]
+    scrub: ScrubReport | None
+    """How far it is with reading all that it keeps; none before it said so."""
     versions: tuple[HeldVersion, ...]
     revision: Revision
+
+
+class LostDisk(Part):
+    """What a device wrote on a server that goes."""
+
+    device: Name
+    version: ExportName
+    kind: str
+
+
+class ServerRemoval(Part):
+    """What goes with a server, or went."""
+
+    server: Name
+    lost: bool
+    """Whether somebody said that its disk is gone."""
+    removed: bool
+    copies: tuple[ExportName, ...]
+    """Published versions a copy of which goes; each is on another server."""
+    disks: tuple[LostDisk, ...]
+    """What devices wrote on it, which goes for ever."""
+    deleted: tuple[ExportName, ...]
+    """Versions whose deletion waited for this server alone."""
+    tasks: tuple[int, ...]
+    """Tasks for its store that are cancelled."""
+    schedules: tuple[Name, ...]
+    """Schedules of such tasks, which go too."""
 
 
 class ServerList(Listed):
@@ -215,6 +278,8 @@ class NewServer(Message):
     max_devices: int | None = None
     max_devices_booting: int | None = None
     subnets: tuple[str, ...] = ()
+    relay: bool = False
+    """Whether it is the relay of its site; it needs a management address then."""
 
 
 class ServerEdit(Message):
@@ -232,14 +297,15 @@ class ServerEdit(Message):
     max_devices_booting: int | None = None
     maintenance: bool = False
     subnets: tuple[str, ...] = ()
+    relay: bool = False
 
 
 class AddedServer(Message):
     """The answer to ``POST /v1/servers``."""
 
     server: ServerItem
-    file: str
-    """On the API's machine: what the stream process starts from, with its token."""
+    file: ServerFile
+    """What the stream process starts from, with its token: shown this once, kept nowhere."""
 
 
 class DeviceItem(Part):
@@ -310,6 +376,19 @@ class DeviceTable(Message):
     dry_run: bool = False
 
 
+class NewDeviceSeries(Message):
+    """The body of ``POST /v1/devices/series``: devices whose names and cards count."""
+
+    names: Annotated[str, Field(max_length=200)]
+    """``PREFIX[FIRST-LAST]``, such as ``lab-[001-040]``."""
+    first_mac: str
+    image: Name | None = None
+    collection: Name | None = None
+    type: str = "production"
+    description: Text = ""
+    dry_run: bool = False
+
+
 class BadLine(Part):
     """A line of a table that says no device."""
 
@@ -320,7 +399,7 @@ class BadLine(Part):
 
 
 class ImportedDevices(Message):
-    """The answer to ``POST /v1/devices/import``: every device of the table, or none."""
+    """Every device of a table or a series, or none; the lines of a series are places in it."""
 
     lines: int
     registered: tuple[DeviceKey, ...]

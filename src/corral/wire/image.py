@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from corral.wire.estate import Revision, Text
 from corral.wire.listing import Holder
-from corral.wire.login import WriteCache
+from corral.wire.login import CacheFallback, WriteCache
 from corral.wire.message import Bytes, ExportName, Message, Name, Part, RootHex, UnixSeconds
 from corral.wire.overlay import OverlayKind, OverlayState, WritableName
 
@@ -56,14 +56,6 @@ class ImageMode(StrEnum):
     CUSTOM = "custom"
 
 
-class CacheFallback(StrEnum):
-    """What a device does whose cache disk is missing."""
-
-    DEVICE_RAM = "device-ram"
-    SERVER = "server"
-    REFUSE = "refuse"
-
-
 class CacheSetting(Part):
     """Where devices are to keep what they write."""
 
@@ -82,6 +74,15 @@ class Lack(Part):
     server: Name
     missing_bytes: Bytes
     problem: str
+    silent_since: UnixSeconds | None = None
+    """None of a server that reports."""
+
+
+class Excused(Part):
+    """A server that lacks some of a version and that its release does not wait for."""
+
+    server: Name
+    why: str
 
 
 class Wait(Part):
@@ -90,6 +91,7 @@ class Wait(Part):
     reason: str
     until: UnixSeconds | None
     lacking: tuple[Lack, ...]
+    not_waited_for: tuple[Excused, ...] = ()
 
 
 class VersionDetail(Part):
@@ -108,6 +110,8 @@ class VersionDetail(Part):
     changed_at: UnixSeconds | None
     changed_by: str
     description: str
+    guest_tools: str | None = None
+    """The release of the guest tools in it, if somebody said."""
     running: tuple[Name, ...]
     """The devices that stream it, as their servers last said."""
     starting: tuple[Name, ...]
@@ -143,7 +147,13 @@ class ImageDetail(Part):
     mode: ImageMode
     write_cache: CacheSetting
     pinned: Number | None
+    only_server: Name | None
+    """The one server that its devices may use; None for every server that holds it."""
     devices: int
+    republish_needed: bool = False
+    """Whether the guest tools in its newest version are older than those in force."""
+    newer_guest_tools: str | None = None
+    """The guest tools that republishing would put in; none if it is not needed."""
     is_busy: bool
     versions: tuple[VersionDetail, ...]
     overlays: tuple[OverlayItem, ...]
@@ -156,6 +166,8 @@ class ImageEdit(Message):
     description: Text | None = None
     mode: ImageMode | None = None
     write_cache: CacheSetting | None = None
+    only_server: Name | None = None
+    """None, if it is there, for every server that holds it."""
 
 
 class Pin(Message):
@@ -213,9 +225,50 @@ class MaintenancePromotion(Message):
     to: Sealed = Sealed.TEST
     at: AwareDatetime | None = None
     description: Text = ""
+    even_if_unchanged: bool = False
+    """Also if nothing was written."""
 
 
 class GivenUp(Message):
     """What devices wrote and servers now remove."""
 
     overlays: tuple[OverlayItem, ...]
+
+
+class Republishing(Message):
+    """The body of ``POST /v1/republishing``."""
+
+    images: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
+    """All that are marked, if none is named."""
+    to: Sealed = Sealed.TEST
+    """Who may start the new versions."""
+
+
+class RepublishProblem(Part):
+    """Why an image cannot be republished now."""
+
+    code: str
+    """One of the reference of errors."""
+    message: str
+
+
+class ImageToRepublish(Part):
+    """An image that is marked "republish needed"."""
+
+    image: Name
+    version: ExportName
+    """The one that the next is built on."""
+    guest_tools: str
+    """Those in it."""
+    newer_guest_tools: str
+    """Those in force."""
+    problem: RepublishProblem | None = None
+    """Why it cannot be republished now."""
+    task: int | None = None
+    """What republishes it; none if nobody asked for that."""
+
+
+class ImagesToRepublish(Message):
+    """The answer to ``GET /v1/republishing`` and to ``POST /v1/republishing``."""
+
+    images: tuple[ImageToRepublish, ...]

@@ -10,6 +10,7 @@ from corral.wire.message import (
     Name,
     Part,
     RootHex,
+    Seconds,
     StreamName,
     UnixSeconds,
 )
@@ -26,6 +27,8 @@ class Health(Message):
     """If so, nothing can be changed, and devices are answered from a snapshot of the farm."""
     logins_taken_at: UnixSeconds | None = None
     """When that snapshot was taken, as long as the database is away; none if there is none."""
+    logins_age_seconds: Seconds | None = None
+    """How long ago that was."""
 
 
 class Holder(Part):
@@ -57,6 +60,10 @@ class ImageItem(Part):
     name: Name
     description: str
     devices: int
+    republish_needed: bool = False
+    """Whether the guest tools in its newest version are older than those in force."""
+    newer_guest_tools: str | None = None
+    """The guest tools that republishing would put in; none if it is not needed."""
     versions: tuple[VersionItem, ...]
 
 

@@ -25,6 +25,14 @@ class WriteCache(StrEnum):
     SERVER_PERSISTENT = "server-persistent"
 
 
+class CacheFallback(StrEnum):
+    """What a device does whose cache disk is missing."""
+
+    DEVICE_RAM = "device-ram"
+    SERVER = "server"
+    REFUSE = "refuse"
+
+
 class WriteCacheUse(Part):
     """How full a device's own write cache is."""
 
@@ -56,6 +64,8 @@ class RankedServer(Part):
 
     name: Name
     addresses: tuple[Address, ...]
+    tls: bool = False
+    """It is to be spoken to under TLS only, by whatever address."""
 
 
 class LoginAnswer(Message):
@@ -71,10 +81,18 @@ class LoginAnswer(Message):
     expires_at: UnixSeconds
     write_cache: WriteCache
     """Where the device is to keep what it writes."""
+    cache_limit_bytes: Bytes | None = None
+    """The most that it keeps itself; left out, what it has room for."""
+    cache_fallback: CacheFallback | None = None
+    """What it does whose cache disk is missing, of a setting that needs one. It says so and is
+    answered accordingly; on its own it does this only if the farm did not hear it."""
     servers: tuple[RankedServer, ...]
     """Best first. The client keeps the first two warm and the rest as spares. A writable disk is on
     one server only."""
     writable: bool = False
     """Writes go to the server: ``export`` is the device's own and ``ticket`` is for writing."""
+    certificate_authority: str | None = None
+    """The farm's root certificate in PEM, where a server is to be spoken to under TLS: it is
+    believed by this alone."""
     answered_from: UnixSeconds | None = None
     """When the snapshot was taken that this was answered from, the farm's database being away."""

@@ -25,6 +25,8 @@ class LoginSnapshot(Message):
     generation: int
     taken_at: UnixSeconds
     devices: tuple[KnownDevice, ...]
+    certificate_authority: str = ""
+    """The farm's root certificate in PEM: once, not in each answer."""
 
 
 class SignedLogins(Message):

@@ -70,4 +70,8 @@ HttpUrl = Annotated[str, AfterValidator(_is_http_url)]
 
 UnixSeconds = Annotated[int, Field(ge=0)]
 
+UnixMoment = Annotated[int, Field(ge=0, lt=253_402_300_800)]
+"""A moment that somebody asks for: before the year 10000, where calendars end."""
+
 Bytes = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(ge=0)]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from corral.wire.message import Bytes, Part, RootHex
+from corral.wire.message import Bytes, Part, RootHex, UnixSeconds
 
 WritableName = Annotated[
     str, StringConstraints(pattern=r"^[^;/\s]+/[1-9][0-9]*@[^;/@\s]+$", max_length=768)
@@ -43,6 +43,8 @@ class Overlay(Part):
     kind: OverlayKind
     limit_bytes: Annotated[int, Field(gt=0)]
     """What the written blocks may take on the server's disk."""
+    created_at: UnixSeconds | None = None
+    """An older farm does not say it."""
     sealing: bool = False
     """When its client is gone, offer it no longer and make it a version in the store."""
 

@@ -10,7 +10,8 @@ class CopyItem(Part):
     root: RootHex
     server: Name
     state: str
-    """``in step``, ``shared``, ``copying``, ``missing``, ``damaged`` or ``unreachable``."""
+    """``in step``, ``shared``, ``copying``, ``missing``, ``damaged``, ``surplus``, ``leaving`` or
+    ``unreachable``."""
     done_bytes: Bytes
     left_bytes: Bytes
     seconds_left: int | None
@@ -30,6 +31,23 @@ class Copies(Message):
     """None for all of them."""
 
 
+class PlannedCopy(Part):
+    """A copy that a policy would have come or go."""
+
+    version: ExportName
+    server: Name
+    why: str = ""
+    """Of one that goes: what it waits for, if anything."""
+
+
+class CopiesPlan(Message):
+    """The answer to ``GET /v1/stores/{name}/copies``: what a policy would do; nothing is done."""
+
+    copies: int | None
+    comes: tuple[PlannedCopy, ...]
+    goes: tuple[PlannedCopy, ...]
+
+
 class Window(Part):
     """A time of each day with a rate of its own."""
 
@@ -40,7 +58,7 @@ class Window(Part):
 
 
 class Bandwidth(Message):
-    """What copies may take of the lines to a site's servers."""
+    """What copies may take of the line to a site's servers together."""
 
     rate: int | None = None
     """Bytes a second outside the windows; none for no limit."""

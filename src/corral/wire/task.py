@@ -44,6 +44,8 @@ class TaskItem(Part):
     created_at: UnixSeconds
     started_at: UnixSeconds | None
     ended_at: UnixSeconds | None
+    counts: str
+    """What the next four count: bytes, or devices for a task that moves some."""
     done_bytes: Bytes
     total_bytes: Bytes | None
     new_bytes: Bytes
@@ -76,6 +78,8 @@ class TaskDetails(Message):
     """What can be asked of it now: pause, resume, cancel, retry."""
     cancel_leaves: str
     """What is left when it is cancelled half way."""
+    goes_on: str
+    """What others do all the same while it is paused; empty where everything rests."""
 
 
 class NewTask(Message):
@@ -83,6 +87,35 @@ class NewTask(Message):
 
     kind: Name
     arguments: Arguments = Field(default_factory=dict)
+
+
+AtOnce = Annotated[int, Field(ge=0, le=1_000_000)]
+Days = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class TaskRules(Message):
+    """How many tasks run at once, and how long ended ones are kept."""
+
+    of_kind: Mapping[Name, AtOnce]
+    """Tasks of a kind in the whole farm."""
+    of_server: AtOnce
+    """Tasks that read or write the store of one server."""
+    of_kind_on_server: AtOnce
+    """Those of one kind."""
+    without_server: AtOnce
+    """Tasks that are bound to no server."""
+    kept_days: Days
+    revision: int
+
+
+class TaskRulesEdit(Message):
+    """The body of ``PATCH /v1/task-rules``; a rule that is not there stays as it is."""
+
+    of_kind: Mapping[Name, AtOnce] = Field(default_factory=dict)
+    of_server: AtOnce | None = None
+    of_kind_on_server: AtOnce | None = None
+    without_server: AtOnce | None = None
+    kept_days: Days | None = None
 
 
 class ScheduleItem(Part):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from corral.wire.message import Base64, Message, Name, UnixSeconds
+from corral.wire.message import Base64, Message, Name, Part, UnixSeconds
 
 
 class FarmFacts(Message):
@@ -12,11 +12,50 @@ class FarmFacts(Message):
     id: str
     public_key: Base64
     api_urls: tuple[str, ...]
+    """Where servers and devices reach the API, best first."""
+    former_api_urls: tuple[str, ...] = ()
+    """Where it was before; its certificate names them still."""
     created_at: UnixSeconds
     generation: int
+    revision: int
     servers: int
     images: int
     devices: int
+
+
+class FarmEdit(Message):
+    """The body of ``PATCH /v1/farm``; what is not named stays."""
+
+    name: Name = ""
+    api_urls: tuple[str, ...] = ()
+    """In place of those before, best first."""
+
+
+class ApiCertificate(Part):
+    """What the API shows to whoever connects."""
+
+    hosts: tuple[str, ...]
+    ends_at: UnixSeconds
+
+
+class KnownCertificate(Part):
+    """What the farm knows of a server's certificate."""
+
+    server: Name
+    hosts: tuple[str, ...]
+    """What one that it gets now is for."""
+    ends_at: UnixSeconds | None
+    """Null if it has not said that it has one."""
+    requires_tls: bool
+
+
+class Certificates(Message):
+    """The answer to ``GET /v1/farm/certificates``."""
+
+    root: str
+    """PEM: by this one alone the farm's processes are believed."""
+    api: ApiCertificate | None
+    servers: tuple[KnownCertificate, ...]
 
 
 class Replication(Message):
