@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,7 @@ class ActorKind(StrEnum):
     """Whoever has the reader key."""
     DEVICE = "device"
     SERVER = "server"
+    COMPUTER = "computer"
     FARM = "farm"
     """The farm itself: a schedule came due, a rule took effect."""
     NOBODY = "nobody"
@@ -34,6 +35,8 @@ class Actor:
     name: str
     where: str = ""
     """The address of a caller, the machine of a person at the command line, or nothing."""
+    request: str = field(default="", compare=False)
+    """The id of the request by which they act, as logs have it; no part of who they are."""
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.name}" if self.name else self.kind.value

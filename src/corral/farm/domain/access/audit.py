@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from corral.farm.domain.access.actor import Actor, ActorKind
 
     Fact: TypeAlias = "str | int | float | bool | list[Fact] | dict[str, Fact] | None"
@@ -121,6 +120,8 @@ def _fact(name: str, value: object) -> Fact:
         return value
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _fact(str(key), part) for key, part in value.items()}
     if isinstance(value, tuple | list | set | frozenset):
         parts = [_fact(name, part) for part in value]
         return sorted(parts, key=str) if isinstance(value, set | frozenset) else parts

@@ -26,6 +26,8 @@ class Permission(StrEnum):
     FARM_READ = "farm.read"
     FARM_CHANGE = "farm.change"
     FARM_CHECK = "farm.check"
+    FARM_UPGRADE = "farm.upgrade"
+    """Begin, move and take back upgrades of the farm; accept their risks."""
     SITE_READ = "site.read"
     SITE_ADD = "site.add"
     SITE_CHANGE = "site.change"
@@ -52,6 +54,10 @@ class Permission(StrEnum):
     IMAGE_READ = "image.read"
     IMAGE_IMPORT = "image.import"
     IMAGE_CHANGE = "image.change"
+    """Also how its machines are run on computers."""
+    IMAGE_ASSIGN = "image.assign"
+    """To users and user groups."""
+    IMAGE_REMOVE = "image.remove"
     VERSION_READ = "version.read"
     VERSION_EXPORT = "version.export"
     VERSION_VERIFY = "version.verify"
@@ -68,6 +74,37 @@ class Permission(StrEnum):
     DEVICE_CHANGE = "device.change"
     DEVICE_REMOVE = "device.remove"
     DEVICE_ASSIGN = "device.assign"
+    USER_READ = "user.read"
+    """Users and user groups, and which images they have."""
+    USER_ADD = "user.add"
+    USER_CHANGE = "user.change"
+    USER_REMOVE = "user.remove"
+    COMPUTER_READ = "computer.read"
+    COMPUTER_ADD = "computer.add"
+    """Make codes; approve and refuse those that ask."""
+    COMPUTER_CHANGE = "computer.change"
+    COMPUTER_RETRY = "computer.retry"
+    """What failed or went back there."""
+    COMPUTER_KILL = "computer.kill"
+    """Also to undo it, and to let it register anew."""
+    COMPUTER_DELETE = "computer.delete"
+    COMPUTER_UPGRADE = "computer.upgrade"
+    """Give it a kit, or take it away."""
+    ROLLOUT_READ = "rollout.read"
+    ROLLOUT_START = "rollout.start"
+    ROLLOUT_CHANGE = "rollout.change"
+    """Pause, resume, stop, take back, try again, forget."""
+    LIBRARY_READ = "library.read"
+    LIBRARY_IMPORT = "library.import"
+    LIBRARY_CHANGE = "library.change"
+    """Take something out; where files come from."""
+    PUBLISHER_READ = "publisher.read"
+    PUBLISHER_CHANGE = "publisher.change"
+    """Whose kits are believed: who has this has every computer."""
+    BACKUP_READ = "backup.read"
+    BACKUP_CREATE = "backup.create"
+    BACKUP_CHANGE = "backup.change"
+    """Where backups go, who can open them, and how many are kept: who has this has the farm."""
     TASK_READ = "task.read"
     TASK_CHANGE = "task.change"
     """Cancel, pause, resume, try again; schedules."""
@@ -176,6 +213,7 @@ TABLE: Final[Mapping[Permission, Row]] = MappingProxyType(
         _P.FARM_READ: _farms(_R, _R, _R),
         _P.FARM_CHANGE: _farms(_A),
         _P.FARM_CHECK: _farms(_R),
+        _P.FARM_UPGRADE: _farms(_A),
         _P.SITE_READ: _placed(_R, _R),
         _P.SITE_ADD: _farms(_A),
         _P.SITE_CHANGE: _placed(_A, _A),
@@ -199,6 +237,8 @@ TABLE: Final[Mapping[Permission, Row]] = MappingProxyType(
         _P.IMAGE_READ: _farms(_R, _R, _R),
         _P.IMAGE_IMPORT: _farms(_A),
         _P.IMAGE_CHANGE: _farms(_A),
+        _P.IMAGE_ASSIGN: _farms(_O),
+        _P.IMAGE_REMOVE: _farms(_A),
         _P.VERSION_READ: _farms(_R, _R, _R),
         _P.VERSION_EXPORT: _farms(_O),
         _P.VERSION_VERIFY: _farms(_O),
@@ -212,6 +252,28 @@ TABLE: Final[Mapping[Permission, Row]] = MappingProxyType(
         _P.DEVICE_CHANGE: _placed(_A, _A, _A),
         _P.DEVICE_REMOVE: _placed(_A, _A, _A),
         _P.DEVICE_ASSIGN: _placed(_O, _O, _O),
+        _P.USER_READ: _farms(_R, _R, _R),
+        _P.USER_ADD: _farms(_A),
+        _P.USER_CHANGE: _farms(_A),
+        _P.USER_REMOVE: _farms(_A),
+        _P.COMPUTER_READ: _placed(_R, _R, _R),
+        _P.COMPUTER_ADD: _placed(_A, _A, _A),
+        _P.COMPUTER_CHANGE: _placed(_A, _A, _A),
+        _P.COMPUTER_RETRY: _placed(_O, _O, _O),
+        _P.COMPUTER_KILL: _placed(_A, _A, _A),
+        _P.COMPUTER_DELETE: _placed(_A, _A, _A),
+        _P.COMPUTER_UPGRADE: _placed(_O, _O, _O),
+        _P.ROLLOUT_READ: _farms(_R, _R, _R),
+        _P.ROLLOUT_START: _farms(_A),
+        _P.ROLLOUT_CHANGE: _farms(_O),
+        _P.LIBRARY_READ: _farms(_R, _R, _R),
+        _P.LIBRARY_IMPORT: _farms(_A),
+        _P.LIBRARY_CHANGE: _farms(_A),
+        _P.PUBLISHER_READ: _farms(_R, _R, _R),
+        _P.PUBLISHER_CHANGE: _farms(_A),
+        _P.BACKUP_READ: _farms(_R),
+        _P.BACKUP_CREATE: _farms(_O),
+        _P.BACKUP_CHANGE: _farms(_A),
         _P.TASK_READ: _farms(_R, _R),
         _P.TASK_CHANGE: _farms(_O),
         _P.STATUS_READ: _placed(_R, _R, _R),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from corral.farm.domain.image.root import RootHash
 
 TICKET_LIFE: Final = timedelta(days=7)
+RELAYED_TICKET_LIFE: Final = timedelta(days=31)
+"""Of what computers fetch with at a relay: its line may be cut, and nobody can give them another.
+A relay's certificate lives thirty days at the least, so that a longer one would be of no use."""
 
 _FORMAT: Final = 1
 _DOMAIN: Final = b"corral ticket v1\0"  # no signature for one purpose can be used for another
@@ -31,6 +34,11 @@ class Purpose(IntEnum):
     """Fetch any chunk from a chunk server of the farm."""
     WRITE = 3
     """Open the subject's own overlay over the ticket's root."""
+    FETCH = 4
+    """Fetch the version with the ticket's root from a chunk server."""
+    TRY = 5
+    """Open the export that has the ticket's root on a server that drains, too: the farm's own,
+    before devices come back to it."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,10 @@ class Ticket:
 
     purpose: Purpose
     subject: UUID
-    """The device (to stream) or the server (to replicate)."""
+    """The device (to stream or write), the server (to replicate) or the computer (to fetch)."""
     expires_at: datetime
     root: RootHash | None = None
-    """The version that may be streamed, or written over; none for replication."""
+    """The version that may be streamed, written over or fetched; none for replication."""
 
     def claims(self) -> bytes:
         """Give the 58 bytes before the signature."""
@@ -70,3 +78,9 @@ def replication_expiry(now: datetime) -> datetime:
     day turns and needs no new transfer each second; a ticket still lives six days at the least.
     """
     return now.replace(hour=0, minute=0, second=0, microsecond=0) + TICKET_LIFE
+
+
+def fetch_expiry(now: datetime, *, is_relayed: bool) -> datetime:
+    """Give when a computer's ticket for a version ends, the same moment for a whole day."""
+    longer = RELAYED_TICKET_LIFE - TICKET_LIFE if is_relayed else timedelta(0)
+    return replication_expiry(now) + longer

@@ -6,8 +6,12 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.domain.check.addresses import shared_addresses
+from corral.farm.domain.check.computers import of_computers
 from corral.farm.domain.check.finding import Finding, Kind, NotApplicable, Severity
+from corral.farm.domain.delivery.rebalance import Occasion, plan_rebalance
 from corral.farm.domain.delivery.safety import stranded_by_loss
+from corral.farm.domain.estate.certificate import WARN_WITHIN
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.naming import some_of
 
@@ -16,11 +20,14 @@ if TYPE_CHECKING:
 
     from corral.farm.domain.check.inventory import (
         Inventory,
+        SeenBackups,
         SeenDevice,
         SeenReplica,
         SeenServer,
+        SeenTasks,
         SeenVersion,
     )
+    from corral.farm.domain.delivery.placement import PlacedDevice
     from corral.farm.domain.delivery.safety import Lack
 
 CLOCK_DRIFTS: Final = timedelta(seconds=30)
@@ -30,7 +37,6 @@ STORE_NEARLY_FULL: Final = 20 * _GIB
 STORE_FULL: Final = 2 * _GIB
 
 NOT_APPLICABLE: Final = (
-    NotApplicable("certificates", "the farm's connections have no certificates yet"),
     NotApplicable(
         "stores of two farms",
         "a server refuses to open another farm's store (store-other-farm), so none can be in use",
@@ -43,6 +49,7 @@ def check(seen: Inventory) -> tuple[Finding, ...]:
     """Give everything that is not as it should be, worst first, then by what it is about."""
     findings = [
         *(one for server in seen.servers for one in _of_server(server)),
+        *shared_addresses(seen.listeners),
         *_of_losses(seen),
         *(one for version in seen.versions for one in _of_version(version)),
         *(one for device in seen.devices for one in _of_device(device)),
@@ -58,8 +65,19 @@ def check(seen: Inventory) -> tuple[Finding, ...]:
             Finding(Kind.IMAGE_PINNED, f"image {image}", f"its devices start {image}/{number} only")
             for image, number in seen.pins
         ),
-        Finding(Kind.BACKUP_MISSING, "farm", "no backup is known"),
+        *(
+            Finding(Kind.IMAGE_ONLY_SERVER, f"image {image}", f"its devices may use {server} only")
+            for image, server in seen.only_servers
+        ),
+        *_of_certificate("API", seen.api_certificate_left),
+        *_of_backups(seen.backups),
+        *_of_logins(seen),
+        *_of_balance(seen),
+        *_of_tasks(seen.tasks),
+        *of_computers(seen.computers),
     ]
+    if seen.observing:
+        findings.append(Finding(Kind.FARM_OBSERVES, "farm", seen.observing))
     if not seen.is_database_writable:
         findings.append(
             Finding(Kind.DATABASE_READ_ONLY, "farm", "a change could not be written and undone")
@@ -70,6 +88,50 @@ def check(seen: Inventory) -> tuple[Finding, ...]:
         key=lambda one: (order.index(one.kind.severity), kinds.index(one.kind), one.thing)
     )
     return tuple(findings)
+
+
+def _of_logins(seen: Inventory) -> Iterator[Finding]:
+    if seen.devices and len(seen.login_addresses) < 2:  # noqa: PLR2004 - one, and a spare
+        only = " ".join(seen.login_addresses) or "none"
+        message = f"its devices can log in at {only} only"
+        yield Finding(Kind.LOGIN_ONE_ADDRESS, "farm", message)
+
+
+def _of_balance(seen: Inventory) -> Iterator[Finding]:
+    if not seen.balance.is_automatic:
+        yield Finding(Kind.BALANCE_OFF, "farm", "rebalance is by hand only")
+    plan = plan_rebalance(seen.placement, seen.balance, Occasion.AUTOMATIC)
+    for host in seen.placement.hosts:
+        leaving = tuple(sorted(move.device for move in plan.moves if move.origin == host.id))
+        if leaving:
+            yield Finding(
+                Kind.LOAD_UNEVEN,
+                f"server {host.name}",
+                f"{len(leaving)} of its {host.load.devices} devices should read from others",
+                leaving,
+            )
+
+
+def _of_tasks(seen: SeenTasks) -> Iterator[Finding]:
+    if (seen.waiting or seen.schedules) and not seen.is_worker_alive:
+        waiting = f"{seen.waiting} tasks wait, {seen.schedules} schedules are set"
+        yield Finding(Kind.NO_WORKER, "farm", f"{waiting}, and no worker is heard of")
+    for worker, problem in seen.refused_accounts:
+        yield Finding(Kind.ACCOUNT_REFUSED, f"worker {worker}", problem)
+
+
+def _of_backups(seen: SeenBackups) -> Iterator[Finding]:
+    if seen.newest_age is None:
+        yield Finding(Kind.BACKUP_MISSING, "farm", "it was never backed up")
+        return
+    if seen.newest_age > seen.too_old:
+        days = seen.newest_age.total_seconds() / 86_400
+        most = seen.too_old.days
+        yield Finding(
+            Kind.BACKUP_OLD, "farm", f"its newest backup is {days:.1f} days old, more than {most}"
+        )
+    if not seen.is_any_verified:
+        yield Finding(Kind.BACKUP_UNVERIFIED, "farm", "none of its backups was ever verified")
 
 
 def _of_server(server: SeenServer) -> Iterator[Finding]:
@@ -88,21 +150,48 @@ def _of_server(server: SeenServer) -> Iterator[Finding]:
         kind = Kind.CLOCK_WRONG if abs(server.clock_offset) >= CLOCK_WRONG else Kind.CLOCK_DRIFTS
         ahead = "ahead of" if off > 0 else "behind"
         yield Finding(kind, thing, f"its clock is {abs(off):.0f} s {ahead} the farm's")
+    yield from _of_certificate(thing, server.certificate_left)
+    if server.is_plain:
+        yield Finding(Kind.CONNECTIONS_PLAIN, thing, "what it sends can be read on the way")
+    for kind, said in (
+        (Kind.RELAY_REFUSES, server.relay_refusal),
+        (Kind.SCRUB_STUCK, server.scrub_problem),
+        (Kind.SCRUB_OVERDUE, server.scrub_overdue),
+    ):
+        if said:
+            yield Finding(kind, thing, said)
     if server.unknown_sessions:
         count = server.unknown_sessions
         yield Finding(Kind.UNKNOWN_SESSIONS, thing, f"{count} of its sessions are of no device")
 
 
+def _of_certificate(thing: str, left: timedelta | None) -> Iterator[Finding]:
+    if left is None or left > WARN_WITHIN:
+        return
+    if left <= timedelta(0):
+        ago = f"its certificate ended {_days(-left)} ago: whoever connects refuses it"
+        yield Finding(Kind.CERTIFICATE_EXPIRED, thing, ago)
+    else:
+        soon = f"its certificate ends in {_days(left)} and was not renewed"
+        yield Finding(Kind.CERTIFICATE_EXPIRES_SOON, thing, soon)
+
+
+def _days(span: timedelta) -> str:
+    return f"{span / timedelta(days=1):.1f} days"
+
+
 def _of_losses(seen: Inventory) -> Iterator[Finding]:
     for host in seen.placement.hosts:
-        lacks: defaultdict[Lack, list[str]] = defaultdict(list)
+        lacks: defaultdict[Lack, list[PlacedDevice]] = defaultdict(list)
         for one in stranded_by_loss(seen.placement, host.id):
-            lacks[one.lack].append(f"{one.device.name} ({one.device.version})")
+            lacks[one.lack].append(one.device)
         for lack, devices in lacks.items():
+            said = some_of([f"{one.name} ({one.version})" for one in devices])
             yield Finding(
                 Kind.LOSS_STRANDS,
                 f"server {host.name}",
-                f"its loss would strand {some_of(devices)}: {lack}",
+                f"its loss would strand {said}: {lack}",
+                tuple(one.name for one in devices),
             )
 
 
@@ -113,6 +202,11 @@ def _of_version(version: SeenVersion) -> Iterator[Finding]:
         if kind is not None:
             why = f": {replica.problem}" if replica.problem else ""
             yield Finding(kind, thing, f"on {replica.server} it is {replica.state}{why}")
+        if replica.refusal:
+            said = f"{replica.server} does not offer it: {replica.refusal}"
+            yield Finding(Kind.EXPORT_REFUSED, thing, said)
+    if version.awaited:
+        yield Finding(Kind.RELEASE_WAITS, thing, f"its release waits: {'; '.join(version.awaited)}")
     if not version.is_in_use:
         return
     who = f"{version.running} devices run it and {version.starting} would start it"

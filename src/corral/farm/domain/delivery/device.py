@@ -105,10 +105,14 @@ class Assignment:
 class Login:
     """The server that a device was last sent to first, when, and for which image."""
 
-    server_id: ServerId
+    server_id: ServerId | None
+    """None once the server is removed."""
     at: datetime
     image_id: ImageId | None
     """Unknown of a login before 0002 of the database."""
+    address: str | None = None
+    """The IP address that it came from; unknown before 0023 of the database, and of a login that
+    somebody at the farm asked for."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
+from corral.farm.domain.delivery.ranking import WhyNot
+from corral.farm.domain.delivery.removal import Need
 from corral.farm.domain.errors import (
     DeniedError,
     EditConflictError,
@@ -14,13 +17,14 @@ from corral.farm.domain.errors import (
     TryAgainError,
     UnknownThingError,
 )
+from corral.farm.domain.naming import some_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from corral.farm.domain.delivery.device import DeviceName, MacAddress
-    from corral.farm.domain.delivery.ranking import WhyNot
+    from corral.farm.domain.delivery.removal import Needed
     from corral.farm.domain.delivery.safety import Stranded
     from corral.farm.domain.estate.server import ServerName
     from corral.farm.domain.image.image import ImageName
@@ -180,11 +184,19 @@ class NoServerForVersionError(TryAgainError):
 
     code = "no-server-for-version"
 
-    def __init__(self, name: VersionName) -> None:
-        super().__init__(
-            f"no server is ready to stream {name}: start a server that holds it, undrain one, or"
-            f" replicate it; 'corral image show {name.image}' says where it is"
-        )
+    def __init__(self, name: VersionName, only: ServerName | None = None) -> None:
+        if only is None:
+            text = (
+                f"no server is ready to stream {name}: start a server that holds it, undrain one,"
+                f" or replicate it; 'corral image show {name.image}' says where it is"
+            )
+        else:
+            text = (
+                f"server {only!r} is not ready to stream {name}, and image {name.image!r} may be"
+                " had from no other: bring that one back, or let all servers have it with"
+                f" 'corral image set {name.image} --only-server none'"
+            )
+        super().__init__(text)
 
 
 class LoginsUnusableError(EnvironmentFaultError):
@@ -207,7 +219,8 @@ class LoginAwaitsFarmError(TryAgainError):
     def __init__(self, device: str, taken: str) -> None:
         super().__init__(
             f"the farm's database is away, and the snapshot of {taken} has no answer for device"
-            f" {device!r}; nothing was changed. Try again when the database is back"
+            f" {device!r} with this key; nothing was changed. Try again when the database is back:"
+            " the farm then says whether it knows the device"
         )
 
 
@@ -222,6 +235,8 @@ class NoRoomForDeviceError(TryAgainError):
             f"no server lets device {device!r} in: {whys}. Try again when others have started, or"
             " raise a limit or change a subnet with 'corral server change'"
         )
+        self.will_pass = any(why_not is WhyNot.BOOTING for _, why_not in refused)
+        """Whether it only has to wait until others have started."""
 
 
 class DrainUnsafeError(RefusedError):
@@ -231,7 +246,7 @@ class DrainUnsafeError(RefusedError):
     _MOST_NAMED = 5
 
     def __init__(self, server: ServerName, stranded: Sequence[Stranded]) -> None:
-        named = [self._sentence(one) for one in stranded[: self._MOST_NAMED]]
+        named = [str(one) for one in stranded[: self._MOST_NAMED]]
         if len(stranded) > len(named):
             named.append(f"and {len(stranded) - len(named)} more")
         super().__init__(
@@ -241,7 +256,54 @@ class DrainUnsafeError(RefusedError):
         )
         self.stranded = tuple(stranded)
 
-    @staticmethod
-    def _sentence(one: Stranded) -> str:
-        when = "" if one.lost is None else f" once {one.lost} is lost too"
-        return f"device {one.device.name} ({one.device.version}):{when} {one.lack}"
+
+class ServerNeededError(RefusedError):
+    """A server is removed only when nobody needs it and nothing is on it alone."""
+
+    code = "server-needed"
+
+    def __init__(self, server: ServerName, needs: Sequence[Needed]) -> None:
+        said = "; ".join(f"{one.need}: {some_of(one.whose)}" for one in needs)
+        ways = " ".join(_WAYS[one.need] for one in needs)
+        super().__init__(f"server {server!r} cannot be removed: {said}. {ways}")
+        self.needs = tuple(needs)
+
+
+class ServerSilentError(RefusedError):
+    """A server that is not heard of may be streaming; it is removed only as lost."""
+
+    code = "server-silent"
+
+    def __init__(self, server: ServerName) -> None:
+        super().__init__(
+            f"server {server!r} has gone silent, and devices may still stream from it: bring it"
+            " back, then remove it; or, if its disk is gone for ever, say so with --lost"
+            " (lost=true in the API)"
+        )
+
+
+class ServerNotLostError(RefusedError):
+    """A server that reports has its disk."""
+
+    code = "server-not-lost"
+
+    def __init__(self, server: ServerName) -> None:
+        super().__init__(
+            f"server {server!r} reports, so that its disk is not lost: remove it without --lost,"
+            " or stop its stream process first"
+        )
+
+
+_WAYS: Final[Mapping[Need, str]] = MappingProxyType(
+    {
+        Need.STREAMING: "Have its devices leave with 'corral server drain' first.",
+        Need.STRANDED: "Replicate those versions to further servers, or raise their limits.",
+        Need.STARTING: "Bring back or add servers that those devices may use.",
+        Need.ONLY: "Let those images be had elsewhere with 'corral image set IMAGE --only-server'.",
+        Need.COPY: "Replicate those versions with 'corral image replicate' (or set a policy with"
+        " 'corral replication policy'), bring back a server that has them, or delete them.",
+        Need.DISK: "Promote or discard maintenance with 'corral image', and reset the disks of"
+        " devices with 'corral device reset-cache'.",
+        Need.TASK: "Wait for those tasks, or cancel them with 'corral task cancel'.",
+    }
+)

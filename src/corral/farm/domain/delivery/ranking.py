@@ -101,6 +101,10 @@ class Host:
         """Whether the IP address is in one of its subnets."""
         return address is not None and any(address in subnet for subnet in self.subnets)
 
+    def shares_a_network(self, networks: Iterable[Subnet]) -> bool:
+        """Whether an address in one of the networks could be in one of its subnets."""
+        return any(one.overlaps(other) for one in networks for other in self.subnets)
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -116,7 +120,14 @@ class Arrival:
     wanted: ServerId | None = None
     """Where the farm has asked it to move to."""
     address: str | None = None
+    networks: tuple[Subnet, ...] = ()
+    """Where its address will be, as far as one can say of a device that has none yet."""
+    is_for_later: bool = False
+    """It is not about to come: the answer is kept for when it does, and how many are there now
+    says nothing of then."""
     affinity: Affinity = Affinity.NONE
+    only: ServerId | None = None
+    """The one server that its image is to be had from, if there is such a one."""
     site_id: SiteId = FIRST_SITE.id
     """That of its collection. Another site is reached over a slower line: its servers come last."""
 
@@ -124,6 +135,7 @@ class Arrival:
 class WhyNot(StrEnum):
     """Why a server is not the first to be tried."""
 
+    NOT_THE_ONE = "is not the only server that the image may be had from"
     INCOMPLETE = "does not hold all of the version"
     SILENT = "has not reported lately"
     CLOSED = "drains or is under maintenance"
@@ -158,7 +170,11 @@ def rank(hosts: Iterable[Host], arrival: Arrival) -> Ranking:
             why_not = _limited(host, arrival)
         if why_not is not None:
             refused.append((host.name, why_not))
-    lets_in = arrival.is_running or any(_limited(host, arrival) is None for host in listed)
+    lets_in = (
+        arrival.is_running
+        or arrival.is_for_later
+        or any(_limited(host, arrival) is None for host in listed)
+    )
     listed.sort(key=lambda host: _order(host, arrival))
     return Ranking(
         servers=tuple(host.id for host in listed) if lets_in else (),
@@ -168,15 +184,23 @@ def rank(hosts: Iterable[Host], arrival: Arrival) -> Ranking:
 
 def _barred(host: Host, arrival: Arrival) -> WhyNot | None:
     """Why a device is never sent there."""
+    if arrival.only not in {None, host.id}:
+        return WhyNot.NOT_THE_ONE
     if host.id not in arrival.holders:
         return WhyNot.INCOMPLETE
     if not host.is_online:
         return WhyNot.SILENT
     if not host.takes_devices:
         return WhyNot.CLOSED
-    if arrival.affinity is Affinity.FIXED and not host.is_near(arrival.address):
+    if arrival.affinity is Affinity.FIXED and not _is_near(host, arrival):
         return WhyNot.FAR
     return None
+
+
+def _is_near(host: Host, arrival: Arrival) -> bool:
+    if arrival.address is None:
+        return host.shares_a_network(arrival.networks)
+    return host.is_near(arrival.address)
 
 
 def _limited(host: Host, arrival: Arrival) -> WhyNot | None:
@@ -198,7 +222,7 @@ def _order(host: Host, arrival: Arrival) -> tuple[bool, bool, bool, bool, bool, 
         not (is_here and arrival.is_running),
         _limited(host, arrival) is not None,
         host.site_id != arrival.site_id,
-        arrival.affinity is Affinity.BEST_EFFORT and not host.is_near(arrival.address),
+        arrival.affinity is Affinity.BEST_EFFORT and not _is_near(host, arrival),
         # As it would be with the device there: an idle server of a low rating is not the best one.
         Fraction(others + 1) / Fraction(host.rating),
         hashlib.sha256(arrival.device_id.bytes + host.id.bytes).digest(),

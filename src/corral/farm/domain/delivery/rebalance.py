@@ -14,7 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from corral.farm.domain.errors import InvalidInputError
+from corral.farm.domain.errors import EditConflictError, InvalidInputError
 
 if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import DeviceId, DeviceName
@@ -35,6 +35,18 @@ class BalanceRuleError(InvalidInputError):
         super().__init__(f"such a rule of balance cannot be: {rule}")
 
 
+class BalanceChangedError(EditConflictError):
+    """The rules of balance are changed by one person at a time; the second looks again."""
+
+    code = "balance-changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the rules of balance were changed by somebody else since you looked: look again with"
+            " 'corral farm balance', then repeat your change if it still makes sense"
+        )
+
+
 @dataclass(frozen=True)
 class BalanceRules:
     """When a rebalance begins by itself. The defaults are those that the field is used to."""
@@ -48,6 +60,7 @@ class BalanceRules:
     """Fewer devices than this, on a server or on average, are not worth a move."""
     booting_percent: int = 20
     """A server of whose devices more than this start is left alone: its load is about to change."""
+    revision: int = 1
 
     def __post_init__(self) -> None:
         for holds, rule in (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Lack(StrEnum):
     """What a device lacks that would have to go elsewhere."""
 
-    HOLDER = "no other server that takes devices holds all bytes of its version"
+    HOLDER = "no other server that takes devices and that it may use holds all of its version"
     OVERLAY = "it writes to a disk that only this server keeps"
     ROOM = "the other servers that hold its version have no room for it"
 
@@ -40,6 +40,10 @@ class Stranded:
     lost: ServerName | None
     """The further loss after which it would have none; none if it has none even without."""
 
+    def __str__(self) -> str:
+        when = "" if self.lost is None else f" once {self.lost} is lost too"
+        return f"device {self.device.name} ({self.device.version}):{when} {self.lack}"
+
 
 def unsafe_without(placement: Placement, server: ServerId) -> tuple[Stranded, ...]:
     """Give the devices of a server that its drain would put at risk, by name.
@@ -48,6 +52,11 @@ def unsafe_without(placement: Placement, server: ServerId) -> tuple[Stranded, ..
     still have one if any one further server is lost with all its devices.
     """
     rest = [host for host in placement.hosts if host.is_open and host.id != server]
+    endless = {host.id for host in rest if host.room is None}
+    asked = [device for device in placement.devices if device.streams_from(server)]
+    if all(len(device.may_use & endless) > 1 for device in asked):
+        # Whatever is lost, each has a server left that takes any number.
+        return ()
     found: dict[DeviceName, Stranded] = {}
     for lost in (None, *rest):
         for one in _stranded(

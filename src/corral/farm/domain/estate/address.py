@@ -69,6 +69,15 @@ class Address:
         """Whether this means every interface: fit to listen on, not to connect to."""
         return ip_address(self.host).is_unspecified
 
+    def overlaps(self, other: Address) -> bool:
+        """Whether no two can listen at both of them on one machine.
+
+        The wildcard of IPv6 leaves IPv4 to others: listeners of IPv6 take nothing else here.
+        """
+        mine, theirs = ip_address(self.host), ip_address(other.host)
+        is_one_host = mine == theirs or self.is_wildcard or other.is_wildcard
+        return self.port == other.port and mine.version == theirs.version and is_one_host
+
     def reachable(self) -> Address:
         """Give the address itself, refused if nobody can connect to it."""
         if self.is_wildcard:

@@ -1,4 +1,4 @@
-"""A collection: devices of one site that are administered together."""
+"""A collection: devices and computers of one site that are administered together."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class CollectionChangedError(EditConflictError):
 
 
 class CollectionInUseError(RefusedError):
-    """A collection is removed only when no device is in it any more."""
+    """A collection is removed only when no device and no computer is in it any more."""
 
     code = "collection-in-use"
 
     def __init__(self, name: CollectionName, users: Sequence[str]) -> None:
         super().__init__(
-            f"collection {name!r} still has {some_of(users)}: move them with"
-            " 'corral device move', or remove them, first"
+            f"collection {name!r} still has {some_of(users)}: move them with 'corral device move'"
+            " or 'corral computer change --collection', or remove them, first"
         )
 
 
@@ -80,7 +80,7 @@ class CollectionPermanentError(RefusedError):
 
 @dataclass(frozen=True)
 class Collection:
-    """Devices of one site; every device is in exactly one."""
+    """Devices and computers of one site; each of them is in exactly one."""
 
     id: CollectionId
     name: CollectionName

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.errors import (
+    DeniedError,
     EditConflictError,
     EnvironmentFaultError,
     InvalidInputError,
@@ -46,13 +47,13 @@ class FarmExistsError(TakenError):
 
 
 class FarmNewerError(EnvironmentFaultError):
-    """A database that a newer release has changed is not opened by an older one."""
+    """A database from which a newer release has taken what an older one needs is closed to that."""
 
     code = "farm-newer"
 
     def __init__(self, revision: str) -> None:
         super().__init__(
-            f"the farm's database is at revision {revision}, which this release does not know:"
+            f"the farm's database is at revision {revision}, on which this release cannot work:"
             " use the release that made it, or a newer one"
         )
 
@@ -227,6 +228,20 @@ class ServerChangedError(EditConflictError):
         )
 
 
+class ServerRemovedError(DeniedError):
+    """A server that was removed from the farm has no part in it any more."""
+
+    code = "server-removed"
+
+    @classmethod
+    def on(cls, name: str, when: str) -> ServerRemovedError:
+        """Say when that was, and what is left to do."""
+        return cls(
+            f"server {name!r} was removed from the farm on {when}, and its file counts no more:"
+            " stop its stream process; 'corral server add' makes it one of the farm's again"
+        )
+
+
 class AddressUnusableError(EnvironmentFaultError):
     """A process can listen only on a free address of its own machine."""
 
@@ -235,6 +250,19 @@ class AddressUnusableError(EnvironmentFaultError):
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(
             f"cannot listen on {address}: {reason}; stop what listens there, or choose another one"
+        )
+
+
+class MetricsAddressError(InvalidInputError):
+    """A worker's metrics are read from its own machine only: the reader key goes in the clear."""
+
+    code = "metrics-address"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"a worker cannot give its metrics at {address}, where others could hear the reader"
+            " key: name a loopback address, such as 127.0.0.1:10950, and put a proxy that speaks"
+            " TLS before it for readers elsewhere"
         )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -91,6 +92,13 @@ def bytes_a_second(text: str) -> int:
     return rate
 
 
+def checked_rate(rate: int) -> int:
+    """Take bytes for a rate; raises ``RateInvalidError``."""
+    if rate < _LEAST_RATE:
+        raise RateInvalidError(str(rate))
+    return rate
+
+
 @dataclass(frozen=True)
 class Window:
     """A time of each day with a rate of its own; one that ends before it begins goes over night."""
@@ -133,7 +141,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Bandwidth:
-    """What copies may take of a site's lines: what comes to each of its servers."""
+    """What copies may take of a site's line: what comes to all of its servers together."""
 
     rate: int | None = None
     """Bytes a second outside all windows; none for no limit."""
@@ -159,6 +167,11 @@ class Bandwidth:
 
 
 UNLIMITED: Final = Bandwidth()
+
+
+def share(rate: int | None, fetching: int) -> int | None:
+    """Give what each of so many servers may take of a rate; together never more than all of it."""
+    return None if rate is None else max(1, rate // max(1, fetching))
 
 
 @dataclass(frozen=True)
@@ -191,7 +204,84 @@ def wanted_holders(
         for folder, ones in by_folder.items()
         if folder not in held and any(one.takes_copies for one in ones)
     ]
-    free.sort(key=lambda folder: hashlib.sha256(root.digest + folder.bytes).digest())
+    free.sort(key=lambda folder: _place_in_order(root, folder))
     more = len(free) if wanted is None else max(0, wanted - len(held))
     chosen = held.union(free[:more])
     return frozenset(one.server for folder in chosen for one in by_folder[folder])
+
+
+class Stays(StrEnum):
+    """Why a copy that is too many is still there."""
+
+    GOES = "its server lets it go next"
+    IN_USE = "devices read or write there"
+    SILENT = "its server has not reported since"
+    OTHERS_UNSURE = "too few other servers have said since that they hold all of it"
+    ONE_AT_A_TIME = "another copy of it goes first"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One version in one folder of a store, as the choice of what may go sees it.
+
+    Only what was said after the policy was set counts: what a server said before may be what the
+    policy was changed for.
+    """
+
+    folder: FolderId
+    is_sure: bool
+    """All of it is there, and a server said so since that devices can be sent to."""
+    is_heard: bool = True
+    """Every server that keeps the folder has reported since, and is not silent now."""
+    is_in_use: bool = False
+    """Some device reads from it there, is on its way there, or writes over it there."""
+    is_by_hand: bool = False
+    """Somebody asked for it there: it comes on top of the policy, and stays."""
+    is_leaving: bool = False
+    """Its servers were told to let it go, and have not said that they have."""
+
+
+@dataclass(frozen=True)
+class Surplus:
+    """A copy that is too many."""
+
+    folder: FolderId
+    stays: Stays
+
+
+def surplus(copies: Iterable[Copy], root: RootHash, wanted: int | None) -> tuple[Surplus, ...]:
+    """Give the copies of one version that are too many in its store, in the order of their going.
+
+    At most one of them ``GOES``, and only while ``wanted`` others are surely complete. Which go is
+    decided by the same hash by which copies are added, last come first gone; those that are not
+    complete go before those that are, and one that cannot go holds up no other.
+    """
+    known = tuple(copies)
+    candidates = [one for one in known if not (one.is_by_hand or one.is_leaving)]
+    if wanted is None or len(candidates) <= wanted:
+        return ()
+    candidates.sort(key=lambda one: _place_in_order(root, one.folder), reverse=True)
+    candidates.sort(key=lambda one: one.is_sure)
+    sure = sum(one.is_sure and not one.is_leaving for one in known)
+    is_one_going = any(one.is_leaving for one in known)
+    found: list[Surplus] = []
+    for one in candidates:
+        stays = _stays(one, sure - one.is_sure, wanted, is_one_going=is_one_going)
+        is_one_going = is_one_going or stays is Stays.GOES
+        found.append(Surplus(one.folder, stays))
+    found.sort(key=lambda one: (one.stays is not Stays.GOES, one.stays is not Stays.ONE_AT_A_TIME))
+    return tuple(found[: len(candidates) - wanted])
+
+
+def _stays(one: Copy, sure_others: int, wanted: int, *, is_one_going: bool) -> Stays:
+    if one.is_in_use:
+        return Stays.IN_USE
+    if not one.is_heard:
+        return Stays.SILENT
+    if sure_others < wanted:
+        return Stays.OTHERS_UNSURE
+    return Stays.ONE_AT_A_TIME if is_one_going else Stays.GOES
+
+
+def _place_in_order(root: RootHash, folder: FolderId) -> bytes:
+    return hashlib.sha256(root.digest + folder.bytes).digest()

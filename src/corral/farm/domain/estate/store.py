@@ -13,10 +13,12 @@ from corral.farm.domain.errors import (
     TakenError,
     UnknownThingError,
 )
+from corral.farm.domain.estate.scrub import MODEST, ScrubPolicy
 from corral.farm.domain.naming import checked_name, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
 StoreId = NewType("StoreId", UUID)
@@ -129,6 +131,10 @@ class Store:
     """Whether servers may share one folder, on a file system that each of them sees."""
     copies: int | None = None
     """How many servers hold each of its versions; none for all of them."""
+    copies_set_at: datetime | None = None
+    """When somebody last said how many; what was too many before anybody said so stays."""
+    scrub: ScrubPolicy = MODEST
+    """How often and how fast its servers read all that they keep."""
     revision: int = 1
 
     @property

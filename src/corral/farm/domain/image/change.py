@@ -16,6 +16,8 @@ PUBLISH: Final = "publish"
 DESCRIBE: Final = "describe"
 PIN: Final = "pin"
 UNPIN: Final = "unpin"
+ADOPT: Final = "adopt"
+"""From servers, after the farm was restored."""
 
 
 @dataclass(frozen=True)

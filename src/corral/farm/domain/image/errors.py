@@ -15,6 +15,7 @@ from corral.farm.domain.errors import (
     TryAgainError,
     UnknownThingError,
 )
+from corral.farm.domain.naming import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,20 @@ class ImageNameTakenError(TakenError):
         super().__init__(
             f"the farm has an image {name!r} already: choose another name, or import without --new"
             " to publish the next version of it"
+        )
+
+
+class ImageInUseError(RefusedError):
+    """An image is removed only when nothing of it is left, and no device is to start from it."""
+
+    code = "image-in-use"
+
+    def __init__(self, name: str, users: Sequence[str]) -> None:
+        super().__init__(
+            f"image {name!r} still has {some_of(users)}: delete its versions with 'corral image"
+            " delete IMAGE/NUMBER', give up what devices wrote with 'corral image discard' or"
+            " 'corral device reset-cache', and take it from its devices with 'corral device"
+            " unassign', first"
         )
 
 
@@ -86,7 +101,7 @@ class VersionTransitionError(RefusedError):
     def __init__(self, standing: str, event: str, allowed: Sequence[str] = ()) -> None:
         possible = ", ".join(allowed) or "nothing"
         super().__init__(
-            f"a version in standing {standing!r} cannot take {event!r}; possible is: {possible}."
+            f"a version in standing '{standing}' cannot take '{event}'; possible is: {possible}."
             " 'corral image show' says where each version stands"
         )
 
@@ -116,6 +131,19 @@ class RootBeingRemovedError(TryAgainError):
         )
 
 
+class CopyLeavesError(TryAgainError):
+    """A copy that a server was told to let go is wanted there again once it is gone."""
+
+    code = "copy-leaves"
+
+    def __init__(self, version: str, server: str) -> None:
+        super().__init__(
+            f"server {server!r} is just letting its copy of {version} go: its store holds enough"
+            " without it: ask again when 'corral replication status' no longer shows it, or raise"
+            " the policy with 'corral replication policy'"
+        )
+
+
 class VersionStreamedError(RefusedError):
     """A version is not deleted while a session streams it."""
 
@@ -136,7 +164,7 @@ class VersionLastError(RefusedError):
     def __init__(self, name: str, devices: Sequence[str]) -> None:
         super().__init__(
             f"{name!r} is the only version that {', '.join(devices)} could start from:"
-            " publish another version or assign another image first"
+            " publish another version, assign another image, or 'corral device unassign', first"
         )
 
 
@@ -191,7 +219,8 @@ class DiskNotAnImageError(InvalidInputError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"{path} is not a disk image: {reason}."
-            " Corral reads raw, qcow2, VHD, VHDX, VMDK and VDI; name a raw disk with --format raw"
+            " Corral reads raw, qcow2, VHD, VHDX, VMDK and VDI; a raw disk that has no mark is"
+            " named with --format raw"
         )
 
 
@@ -283,6 +312,18 @@ class StoreNotAStoreError(InvalidInputError):
         super().__init__(f"{path} cannot be used as a store: {reason}. Name an empty or new folder")
 
 
+class MediumEmptyError(UnknownThingError):
+    """No version was ever put on a medium."""
+
+    code = "medium-empty"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"there are no versions on {folder}: put some on it with"
+            f" 'corral media seed {folder} VERSION'"
+        )
+
+
 class StoreOtherFarmError(RefusedError):
     """A store folder belongs to the farm that made it."""
 
@@ -329,13 +370,35 @@ class StoreDamagedError(DamagedError):
         )
 
 
+class StoreNeedsHealingError(DamagedError):
+    """It cannot be known which chunks the versions of a store need: some of them are damaged."""
+
+    code = "store-needs-healing"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"nothing of the store {path} was freed: {reason};"
+            " 'corral store heal SERVER' first, then collect again"
+        )
+
+
 class WorkCancelledError(DomainError):
-    """The work was cancelled by the person who started it; nothing was published."""
+    """The work was cancelled by the person who started it; the message says what is left of it."""
 
     code = "cancelled"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} was cancelled: nothing was published; start it again to go on")
+    def __init__(self, what: str, left: str = "") -> None:
+        left = left or "nothing was published; start it again to go on"
+        super().__init__(f"{what} was cancelled: {left}")
+
+    @classmethod
+    def of_watching(cls, what: str) -> WorkCancelledError:
+        """Give the error of one who only watched what servers and devices do."""
+        return cls(
+            f"watching {what}",
+            "it goes on by itself, and 'corral replication status', 'corral image list' and"
+            " 'corral status' say how far it is",
+        )
 
 
 class ReplicaStuckError(TryAgainError):

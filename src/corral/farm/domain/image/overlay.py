@@ -95,6 +95,10 @@ class SeenOverlay:
     sealed_root: RootHash | None = None
     sealed_bytes: int | None = None
     """How large the disk of the sealed version is."""
+    sealing_done_bytes: int = 0
+    """Of what was written, that which its sealing has read."""
+    sealing_total_bytes: int = 0
+    """What its sealing has to read; 0 while nobody seals it."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,13 @@ class Overlay:
     def changed(self) -> Overlay:
         """Give the overlay with the mark that it was changed once more."""
         return replace(self, revision=self.revision + 1)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether its server last said that no block of it was written, nor given up."""
+        seen = self.seen
+        is_open = seen is not None and seen.condition is OverlayCondition.READY
+        return is_open and seen is not None and seen.written_bytes == 0
 
     @property
     def is_usable(self) -> bool:

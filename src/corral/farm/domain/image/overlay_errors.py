@@ -24,6 +24,18 @@ class OverlayUnknownError(UnknownThingError):
         super().__init__(f"there is no overlay {overlay}: it was sealed, or given up")
 
 
+class OverlayHeldError(TryAgainError):
+    """What a device wrote is open in one process at a time."""
+
+    code = "overlay-held"
+
+    def __init__(self, overlay: str) -> None:
+        super().__init__(
+            f"another process has overlay {overlay} open, its server's stream process most likely:"
+            " that one seals it as soon as it reaches the farm; else end it, then try again"
+        )
+
+
 class OverlayTransitionError(RefusedError):
     """An overlay is opened and sealed only as the table in ``domain.image.overlay`` says."""
 
@@ -31,7 +43,7 @@ class OverlayTransitionError(RefusedError):
 
     def __init__(self, kind: str, phase: str, event: str) -> None:
         super().__init__(
-            f"an overlay ({kind}) that is {phase} cannot take {event!r}:"
+            f"an overlay ({kind}) that is {phase} cannot take '{event}':"
             " 'corral image show' says how far it is"
         )
 
@@ -130,6 +142,19 @@ class MaintenanceUnknownError(UnknownThingError):
         super().__init__(
             f"no device changes image {image!r}: 'corral image maintain {image} --device DEVICE'"
             " lets one"
+        )
+
+
+class NothingWrittenError(RefusedError):
+    """A version with the content of the one below it is made only of somebody who wants that."""
+
+    code = "nothing-written"
+
+    def __init__(self, image: str, device: str, server: str) -> None:
+        super().__init__(
+            f"device {device!r} has written nothing to image {image!r} on server {server!r},"
+            f" nothing was published: 'corral image discard {image}' ends a maintenance without a"
+            " version, --even-if-unchanged publishes the same content again"
         )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from math import exp
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.domain.estate.server import ServerId
     from corral.farm.domain.image.root import RootHash
+
+_PACE_SECONDS: Final = 20.0
+"""What came longer ago counts for little in the pace; on a thin line a chunk may take as long."""
 
 
 class ReplicaState(StrEnum):
@@ -30,8 +34,9 @@ class ReplicaState(StrEnum):
     STUCK = "stuck"
     """The server cannot go on by itself; the problem says why."""
     REMOVING = "removing"
-    """No version has this root any more, and the server was told to forget it. Stands until the
-    server says that it has, or until the root is published again elsewhere."""
+    """The server was told to forget it: no version has this root any more, or there are copies
+    enough without it. Stands until the server says that it has, or until the root is published
+    again elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,27 @@ class Replica:
     verification that finds nothing.
     """
 
+    by_hand: bool = False
+    """Somebody asked for it on this server: no policy takes it away."""
+
+    bytes_per_second: int = 0
+    """At what pace ``done_bytes`` has risen lately."""
+
+    def pace_with(self, done_bytes: int, now: datetime) -> int:
+        """Give the pace after another look at what is there.
+
+        A process that starts anew counts again from the beginning: that says nothing of the pace.
+        """
+        seconds = (now - (self.reported_at or self.wanted_at)).total_seconds()
+        if seconds <= 0 or done_bytes < self.done_bytes:
+            return self.bytes_per_second
+        seen = (done_bytes - self.done_bytes) / seconds
+        if not self.bytes_per_second:
+            return round(seen)
+        kept = exp(-seconds / _PACE_SECONDS)
+        # Rounded down, so that what stands still comes to nothing in the end.
+        return int(kept * self.bytes_per_second + (1 - kept) * seen)
+
     @property
     def is_removing(self) -> bool:
         """Whether the server was told to forget it."""
@@ -73,6 +99,10 @@ class Replica:
             doubt=generation,
             reported_at=now,
         )
+
+    def damaged(self, problem: str, now: datetime) -> Replica:
+        """Give the replica as it is after a scrub found damage that nobody could heal."""
+        return replace(self, state=ReplicaState.DAMAGED, problem=problem, reported_at=now)
 
     def found_sound(self, now: datetime) -> Replica:
         """Give the replica as it is after its bytes were read and no damage was left."""

@@ -38,6 +38,17 @@ class Standing(StrEnum):
     DELETED = "deleted"
     """Gone from every store; kept so that its number is not given again."""
 
+    @property
+    def phrase(self) -> str:
+        """Say it of a version: it is in production, it is retired."""
+        match self:
+            case Standing.MAINTENANCE | Standing.TEST | Standing.PRODUCTION:
+                return f"in {self.value}"
+            case Standing.DELETING:
+                return "being deleted"
+            case Standing.PENDING | Standing.RETIRED | Standing.DELETED:
+                return self.value
+
 
 class VersionEvent(StrEnum):
     """What can happen to a version."""

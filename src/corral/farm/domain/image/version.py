@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 VersionNumber = NewType("VersionNumber", int)
 
+IMAGE_FORMAT: Final = 1
+"""What this release of the farm publishes; a release that publishes another says another."""
+
 
 class Access(StrEnum):
     """Which devices may start a version; also what a device's own type is."""
@@ -81,6 +84,12 @@ class Version:
     changed_at: datetime | None = None
     changed_by: str = ""
     revision: int = 1
+    image_format: int = IMAGE_FORMAT
+    """How a machine has to be made of it; an engine says which of these it can run."""
+    published_with: str = ""
+    """The release of the farm that published it; nothing of those from before this was kept."""
+    guest_tools: str | None = None
+    """The release of the guest tools in it, if somebody said."""
 
     @property
     def number(self) -> VersionNumber:

@@ -10,6 +10,7 @@ from corral.farm.domain.errors import (
     RefusedError,
     TryAgainError,
 )
+from corral.farm.domain.naming import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +86,19 @@ class VersionStartedError(RefusedError):
         super().__init__(
             f"{name!r} is what {', '.join(devices)} would start next: revert or retire it, or pin"
             " another version, so that they start that one; then delete it"
+        )
+
+
+class VersionOrderedError(RefusedError):
+    """A version that computers are to have is not deleted under them."""
+
+    code = "version-ordered"
+
+    def __init__(self, name: str, computers: Sequence[str]) -> None:
+        super().__init__(
+            f"{name!r} is what {some_of(computers)} should have, or run while it may still be"
+            " arriving: release or pin another version, or take the image from their users, and"
+            " delete it once they were heard of; what has arrived on them stays there"
         )
 
 

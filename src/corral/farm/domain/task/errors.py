@@ -15,7 +15,7 @@ from corral.farm.domain.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from corral.farm.domain.task.number import TaskNumber
 
@@ -211,6 +211,20 @@ class ScheduleNotRunningError(RefusedError):
         )
 
 
+class StoreUnhealedError(DamagedError):
+    """A scrub found damage, and no server of the farm has what is needed to heal it."""
+
+    code = "store-unhealed"
+
+    def __init__(self, server: str, chunks: int, versions: Sequence[object]) -> None:
+        names = ", ".join(map(str, versions)) or "no published version"
+        super().__init__(
+            f"{chunks} damaged chunks of {server} could not be had from any server; affected:"
+            f" {names}. Start a server that holds them, and {server} heals by itself;"
+            " if none does, import them again"
+        )
+
+
 class StoreFoundDamagedError(DamagedError):
     """A task read a store, and some of its chunks are not what their names say."""
 
@@ -220,4 +234,20 @@ class StoreFoundDamagedError(DamagedError):
         super().__init__(
             f"{damaged} of {looked_at} chunks of {server} are damaged:"
             f" 'corral store heal {server}' fetches sound ones"
+        )
+
+
+class TaskBeforeRestoreError(RefusedError):
+    """The farm was restored from a backup that was taken while the task was under way.
+
+    What it has done since then is not known to the restored farm. Look whether it is still wanted;
+    `corral task retry` begins it again.
+    """
+
+    code = "task-before-restore"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the farm was restored from a backup that was taken while this was under way:"
+            " 'corral task retry' begins it again"
         )

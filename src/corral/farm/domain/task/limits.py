@@ -21,8 +21,16 @@ def _of_farm() -> Mapping[TaskKind, int]:
             TaskKind.REPLICATE: 32,
             TaskKind.VERIFY: 8,
             TaskKind.HEAL: 8,
+            TaskKind.COLLECT: 8,
+            TaskKind.SCRUB: 8,
             TaskKind.SEAL: 32,
             TaskKind.REBALANCE: 8,
+            TaskKind.BACKUP: 1,
+            TaskKind.LIBRARY: 4,
+            # Each is a virtual machine on its server.
+            TaskKind.REPUBLISH: 4,
+            # They only watch, and must not take the places of those that do something.
+            TaskKind.RELAY: 16,
         }
     )
 

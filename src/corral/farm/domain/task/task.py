@@ -29,6 +29,13 @@ Argument: TypeAlias = str | int | bool | tuple[str, ...]
 _SMOOTHING: Final = 0.3
 
 
+class Unit(StrEnum):
+    """What the progress of a task counts."""
+
+    BYTES = "bytes"
+    DEVICES = "devices"
+
+
 class TaskKind(StrEnum):
     """What a task does; each has its rules in ``application.task_kinds``."""
 
@@ -36,8 +43,22 @@ class TaskKind(StrEnum):
     REPLICATE = "replicate"
     VERIFY = "verify"
     HEAL = "heal"
+    COLLECT = "collect"
+    SCRUB = "scrub"
     SEAL = "seal"
     REBALANCE = "rebalance"
+    BACKUP = "backup"
+    LIBRARY = "library"
+    """Import into the library."""
+    REPUBLISH = "republish"
+    """A new version of an image, with newer guest tools in it."""
+    RELAY = "relay"
+    """A version on its way to a relay; the farm asks for it by itself."""
+
+    @property
+    def counts(self) -> Unit:
+        """What its progress counts."""
+        return Unit.DEVICES if self is TaskKind.REBALANCE else Unit.BYTES
 
 
 class Wish(StrEnum):
@@ -82,7 +103,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class TaskProgress:
-    """How far a task is, and how fast."""
+    """How far a task is, and how fast: in bytes, or whatever its kind counts."""
 
     total_bytes: int | None = None
     done_bytes: int = 0

@@ -30,6 +30,11 @@ class Worker:
     servers: tuple[ServerName, ...] | None
     """Whose stores it reaches; ``None``: all of them."""
     seen_at: datetime
+    account_problem: str = ""
+    """Why the database gives it no new connection; empty if it does."""
+    left_step: str = ""
+    """The kind of an upgrade's step that it left to others when it last looked, because its machine
+    lacks the programs for it; empty if it left none."""
 
     def reaches(self, server: ServerName | None) -> bool:
         """Whether it can run what needs the store of ``server``."""

@@ -1,0 +1,1 @@
+"""Bringing the farm from one release to another: what speaks against it."""
