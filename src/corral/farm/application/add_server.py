@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from corral.farm.application.spread_versions import spread_versions
 from corral.farm.domain.estate.capacity import NORMAL_POWER
 from corral.farm.domain.estate.errors import ServerNameTakenError
+from corral.farm.domain.estate.relay import RelayNeedsManagementError
 from corral.farm.domain.estate.server import Server, ServerId, ServerName
 from corral.farm.domain.estate.site import FIRST_SITE
 from corral.farm.domain.estate.store import FIRST_STORE, StoreFolder
@@ -15,12 +16,15 @@ from corral.farm.domain.estate.store import FIRST_STORE, StoreFolder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from corral.farm.application.ports.certificates import CertificateAuthority
     from corral.farm.application.ports.chunk_stores import ChunkStores
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
+    from corral.farm.domain.access.token import Token
     from corral.farm.domain.estate.address import Address
     from corral.farm.domain.estate.capacity import DeviceLimit, PowerRating
+    from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.site import SiteName
     from corral.farm.domain.estate.store import Store, StoreName
     from corral.farm.domain.estate.subnet import Subnet
@@ -46,18 +50,25 @@ class NewServer:
     max_devices: DeviceLimit | None = None
     max_devices_booting: DeviceLimit | None = None
     subnets: tuple[Subnet, ...] = ()
+    relay: bool = False
 
 
 @dataclass(frozen=True)
 class AddedServer:
-    """The server, and the file that its stream process starts from."""
+    """The server, and all that its stream process has to know to start."""
 
     server: Server
-    file: Path
+    farm: Farm
+    token: Token
+    """Nobody has it but whoever is given this, or may read the file."""
+    root: str
+    """The farm's root certificate, by which the server knows the farm."""
+    file: Path | None
+    """Where it was written to; none if the caller hands it over."""
 
 
 class AddServer:
-    """Makes the store, issues the token, and hands it over in the server's file."""
+    """Makes the store, issues the token, and hands it over."""
 
     def __init__(  # noqa: PLR0913 - ports are few words each; a bundle would only hide them
         self,
@@ -65,6 +76,7 @@ class AddServer:
         transactions: Transactions,
         stores: ChunkStores,
         secret_files: SecretFiles,
+        authority: CertificateAuthority,
         ids: IdSource,
         tokens: TokenSource,
         clock: Clock,
@@ -72,17 +84,20 @@ class AddServer:
         self._transactions = transactions
         self._stores = stores
         self._secret_files = secret_files
+        self._authority = authority
         self._ids = ids
         self._tokens = tokens
         self._clock = clock
 
-    def __call__(self, wanted: NewServer) -> AddedServer:
-        """Give the added server.
+    def __call__(self, wanted: NewServer, *, writes_file: bool = True) -> AddedServer:
+        """Give the added server; without ``writes_file`` its token is in the answer alone.
 
         Raises ``ServerNameTakenError``, ``StoreTakenError``, ``AddressUnreachableError``,
-        ``StoreUnknownError``, ``SiteUnknownError``, ``StorePathMissingError`` and what making a
-        store raises.
+        ``StoreUnknownError``, ``SiteUnknownError``, ``StorePathMissingError``,
+        ``RelayNeedsManagementError`` and what making a store raises.
         """
+        if wanted.relay and wanted.management is None:
+            raise RelayNeedsManagementError(wanted.name)
         advertised = tuple(a.reachable() for a in wanted.advertised or wanted.listen)
         chunks_advertised = (wanted.chunks_advertised or wanted.chunks_listen).reachable()
         with self._transactions.reading() as records:
@@ -94,6 +109,7 @@ class AddServer:
             # below looks again under the writer's lock.
             if any(server.name == wanted.name for server in records.servers.all()):
                 raise ServerNameTakenError(wanted.name)
+        root = self._authority.root(farm)
         folder_id = self._stores.create(path, farm.id)
         token = self._tokens.new()
         server = Server(
@@ -113,6 +129,7 @@ class AddServer:
             max_devices=wanted.max_devices,
             max_devices_booting=wanted.max_devices_booting,
             subnets=wanted.subnets,
+            relay=wanted.relay,
         )
         with self._transactions.writing() as records:
             # Somebody may have removed either while the folder was made.
@@ -121,9 +138,11 @@ class AddServer:
             records.servers.add(server)
             records.farm.raise_generation()
             spread_versions(records, server.added_at)
-            # Inside the transaction: a server whose token nobody has would be of no use.
-            file = self._secret_files.for_server(farm, server, token)
-        return AddedServer(server, file)
+            file = None
+            if writes_file:
+                # Inside the transaction: a server whose token nobody has would be of no use.
+                file = self._secret_files.for_server(farm, server, token, root)
+        return AddedServer(server, farm, token, root, file)
 
 
 def _store(records: Records, wanted: NewServer) -> Store:

@@ -1,5 +1,7 @@
 """Every change that a verb makes is noted in the audit log, in the transaction of the change.
 
+Here, too, is refused what a farm that observes must not change: no verb can forget to ask.
+
 Verbs do not call it: they are given transactions that do it for them, so that none can forget. What
 is done to a noun is told by the name of the repository's method, by the conventions below; a test
 demands that each method of each repository is classified.
@@ -14,12 +16,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from corral.farm.application.observing import refuse_change
 from corral.farm.domain.access.access_token import AccessToken
 from corral.farm.domain.access.account import RoleGrant
 from corral.farm.domain.access.audit import Entry, differences, facts, label
+from corral.farm.domain.computer.assignment import ImageAssignment
+from corral.farm.domain.computer.policy import ImagePolicy
 from corral.farm.domain.delivery.errors import MacTakenError
 from corral.farm.domain.errors import UnknownThingError
 from corral.farm.domain.image.replica import ReplicaState
+from corral.farm.domain.library.assignment import KitAssignment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from corral.farm.domain.access.audit import Fact
 
     _Note: TypeAlias = Callable[[str, object, object], None]
+    _Refuse: TypeAlias = Callable[[str, str], None]
 
     class _Method(Protocol):
         def __call__(self, *given: object, **named: object) -> object: ...
@@ -73,6 +80,7 @@ _BY_NAME: Final[Mapping[str, Effect]] = MappingProxyType(
         "set_signed_in": Effect.OBSERVES,
         "forget_expired": Effect.OBSERVES,
         "raise_generation": Effect.OBSERVES,
+        "raise_generation_to": Effect.OBSERVES,
         "note": Effect.NOTES,
         "all": Effect.READS,
         "get": Effect.READS,
@@ -101,6 +109,7 @@ _OF_NOUN: Final[Mapping[tuple[str, str], Effect]] = MappingProxyType(
         ("tasks", "active"): Effect.READS,
         ("tasks", "ended"): Effect.READS,
         ("tasks", "log"): Effect.READS,
+        ("tasks", "prune"): Effect.OBSERVES,
         ("schedules", "keep"): Effect.OBSERVES,
         ("workers", "put"): Effect.OBSERVES,
         ("workers", "remove"): Effect.OBSERVES,
@@ -112,6 +121,20 @@ _OF_NOUN: Final[Mapping[tuple[str, str], Effect]] = MappingProxyType(
         ("places", "remove"): Effect.OBSERVES,
         ("places", "loads"): Effect.READS,
         ("overlays", "set_seen"): Effect.OBSERVES,
+        ("restorations", "put"): Effect.OBSERVES,
+        ("observations", "put"): Effect.OBSERVES,
+        ("observations", "forget_all"): Effect.OBSERVES,
+        ("consoles", "forget"): Effect.OBSERVES,
+        ("versions", "adopt"): Effect.ADDS,
+        ("rollouts", "looked_at"): Effect.READS,
+        ("rollouts", "set_looked_at"): Effect.OBSERVES,
+        ("rollout_members", "put"): Effect.OBSERVES,
+        ("check_ins", "put"): Effect.OBSERVES,
+        ("computer_events", "note"): Effect.OBSERVES,
+        ("computer_orders", "put"): Effect.OBSERVES,
+        ("blueprints", "add"): Effect.OBSERVES,
+        ("release_orders", "put"): Effect.OBSERVES,
+        ("canaries", "put"): Effect.OBSERVES,
     }
 )
 _WANTED: Final = ReplicaState.WANTED
@@ -190,16 +213,20 @@ class _NotingRecords:
         self._note = note
 
     def __getattr__(self, noun: str) -> object:
-        return _NotingRepository(getattr(self._records, noun), noun, self._note)
+        repository = getattr(self._records, noun)
+        return _NotingRepository(
+            repository, noun, self._note, partial(refuse_change, self._records)
+        )
 
 
 class _NotingRepository:
     """A repository whose changes are noted."""
 
-    def __init__(self, repository: object, noun: str, note: _Note) -> None:
+    def __init__(self, repository: object, noun: str, note: _Note, refuse: _Refuse) -> None:
         self._repository = repository
         self._noun = noun
         self._note = note
+        self._refuse = refuse
 
     def __getattr__(self, name: str) -> object:
         method: _Method = getattr(self._repository, name)
@@ -214,6 +241,8 @@ class _NotingRepository:
         if effect is Effect.PUTS and getattr(given[0], "state", None) not in {None, _WANTED}:
             return method(*given, **named)
         before = self._before(effect, given)
+        if effect is not Effect.PUTS or before is None:
+            self._refuse(self._noun, name)
         result = method(*given, **named)
         after = self._after(effect, given)
         if effect is not Effect.PUTS or before is None:
@@ -278,6 +307,16 @@ def _label(records: Records, thing: object) -> str:
         return f"{thing.grant.role.value} of {names.get(thing.holder, thing.holder)}"
     if isinstance(thing, AccessToken):
         return f"{thing.name} of {records.accounts.with_id(thing.account_id).name}"
+    if isinstance(thing, ImageAssignment):
+        names = {one.id: one.name for one in records.users.all()}
+        names.update({one.id: one.name for one in records.user_groups.all()})
+        image = records.images.with_id(thing.image_id).name
+        return f"{image} to {names.get(thing.holder, thing.holder)}"
+    if isinstance(thing, KitAssignment):
+        computer = records.computers.with_id(thing.computer_id).name
+        return f"{records.library_items.with_id(thing.item_id).name} to {computer}"
+    if isinstance(thing, ImagePolicy):
+        return records.images.with_id(thing.image_id).name
     server_id, root = getattr(thing, "server_id", None), getattr(thing, "root", None)
     if server_id is None or root is None:
         return label(thing)
@@ -295,7 +334,7 @@ def _singular(noun: str) -> str:
 def _word(effect: Effect, method: str) -> str:
     """Give what happened: the method's own word where that says more than the effect."""
     match effect:
-        case Effect.ADDS if method == "publish":
+        case Effect.ADDS if method in {"publish", "adopt"}:
             return method
         case Effect.ADDS | Effect.PUTS:
             return "create" if method == "set_up" else "add"

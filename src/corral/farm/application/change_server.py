@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.edits import KEEP, Edit, Keep, edited
+from corral.farm.application.note_releases import note_releases
 from corral.farm.application.spread_versions import spread_versions
 from corral.farm.domain.estate.errors import ServerChangedError
 
@@ -39,6 +40,7 @@ class ServerEdit:
     max_devices_booting: Edit[DeviceLimit | None] = KEEP
     maintenance: Edit[bool] = KEEP
     subnets: Edit[tuple[Subnet, ...]] = KEEP
+    relay: Edit[bool] = KEEP
 
 
 class ChangeServer:
@@ -52,8 +54,8 @@ class ChangeServer:
         """Give the server as it is now.
 
         Raises ``ServerUnknownError``, ``SiteUnknownError``, ``StoreUnknownError``,
-        ``StoreTakenError``, ``AddressUnreachableError``, and ``ServerChangedError`` if ``revision``
-        is given and is not that of the server any more.
+        ``StoreTakenError``, ``AddressUnreachableError``, ``RelayNeedsManagementError``, and
+        ``ServerChangedError`` if ``revision`` is given and is not that of the server any more.
         """
         with self._transactions.writing() as records:
             seen = records.servers.get(name)
@@ -62,11 +64,18 @@ class ChangeServer:
             after = _edited(records, seen, edit)
             if after == seen:
                 return seen
+            now = self._clock.now()
+            # What is due as the server is stays so, although it comes back with gaps.
+            note_releases(records, records.versions.all(), now)
             changed = records.servers.change(seen, after)
             # The others learn where they get chunks, and who gives them none.
             records.farm.raise_generation()
             # It may have come to another store, or back from maintenance.
-            spread_versions(records, self._clock.now())
+            spread_versions(records, now)
+            # No release waits for a server under maintenance.
+            roots = {replica.root for replica in records.replicas.of_server(changed.id)}
+            for root in sorted(roots, key=lambda root: root.hex):
+                note_releases(records, records.versions.with_root(root), now)
             return changed
 
 
@@ -91,4 +100,5 @@ def _edited(records: Records, seen: Server, edit: ServerEdit) -> Server:
         max_devices_booting=edited(edit.max_devices_booting, seen.max_devices_booting),
         maintenance=edited(edit.maintenance, seen.maintenance),
         subnets=edited(edit.subnets, seen.subnets),
+        relay=edited(edit.relay, seen.relay),
     )

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.choose_servers import supposed_caller
 from corral.farm.application.log_device_in import answer_to_login
+from corral.farm.application.look_at_computers import look_at_computers
 from corral.farm.application.look_at_placement import look_at_placement
+from corral.farm.application.note_releases import wait_of
 from corral.farm.application.one_moment import remembering
+from corral.farm.application.show_status import observing_of
 from corral.farm.domain.check.check import NOT_APPLICABLE, check
 from corral.farm.domain.check.finding import Severity
 from corral.farm.domain.check.inventory import (
     Inventory,
+    SeenBackups,
     SeenDevice,
+    SeenListener,
     SeenOverlay,
     SeenReplica,
     SeenServer,
+    SeenTasks,
     SeenVersion,
 )
+from corral.farm.domain.delivery.errors import NoRoomForDeviceError
 from corral.farm.domain.errors import DomainError, EnvironmentFaultError, TryAgainError
+from corral.farm.domain.estate.scrub import overdue
 from corral.farm.domain.estate.server import ServerState
 from corral.farm.domain.image.overlay import OverlayCondition
 from corral.farm.domain.image.overlay_errors import OverlayNotReadyError
 from corral.farm.domain.image.write_cache import PLAIN_CACHE
+from corral.farm.domain.task.state import TaskState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
+    from corral.farm.application.log_device_in import LoginAnswer
+    from corral.farm.application.ports.certificates import CertificateFiles
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
@@ -35,11 +49,26 @@ if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import Device
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version
     from corral.farm.domain.image.write_cache import CacheSetting
 
 _TROUBLE: Final = (OverlayCondition.FULL, OverlayCondition.FAILED)
+
+
+def _waits(records: Records) -> str:
+    observing = observing_of(records)
+    return "" if observing is None else str(observing)
+
+
+def _listeners(server: Server) -> Iterator[SeenListener]:
+    yield SeenListener(server.name, "devices", server.listen, server.advertised)
+    chunks = (server.chunks_listen,), (server.chunks_advertised,)
+    yield SeenListener(server.name, "chunks", *chunks)
+    if server.management is not None:
+        logins = (server.management,)
+        yield SeenListener(server.name, "logins", logins, logins)
 
 
 @dataclass(frozen=True)
@@ -50,6 +79,8 @@ class FarmCheck:
     at: datetime
     findings: tuple[Finding, ...]
     versions: tuple[SeenVersion, ...]
+    login_addresses: tuple[str, ...] = ()
+    """Where a device could log in now, if its own list names it."""
     not_applicable: tuple[NotApplicable, ...] = NOT_APPLICABLE
 
     @property
@@ -61,8 +92,15 @@ class FarmCheck:
 class CheckFarm:
     """Gathers an inventory in one transaction and has it checked; changes nothing."""
 
-    def __init__(self, transactions: Transactions, key: FarmKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        key: FarmKey,
+        certificates: CertificateFiles,
+        clock: Clock,
+    ) -> None:
         self._transactions = transactions
+        self._certificates = certificates
         self._key = key
         self._clock = clock
 
@@ -70,10 +108,14 @@ class CheckFarm:
         """Look, and judge."""
         now = self._clock.now()
         is_writable = self._is_writable()
+        api = self._certificates.of_api()
         with self._transactions.reading() as records:
             farm = records.farm.get()
-            seen = _Look(records, self._key, now).inventory(is_writable=is_writable)
-        return FarmCheck(farm, now, check(seen), seen.versions)
+            seen = _Look(records, self._key, now).inventory(
+                is_writable=is_writable,
+                api_certificate_left=None if api is None else api.ends_at - now,
+            )
+        return FarmCheck(farm, now, check(seen), seen.versions, seen.login_addresses)
 
     def _is_writable(self) -> bool:
         """Begin a change, which is what a database that can only be read refuses."""
@@ -97,7 +139,7 @@ class _Look:
         self._servers = {server.id: server for server in records.servers.all()}
         self._starting: Counter[RootHash] = Counter()
 
-    def inventory(self, *, is_writable: bool) -> Inventory:
+    def inventory(self, *, is_writable: bool, api_certificate_left: timedelta | None) -> Inventory:
         devices = tuple(
             self._device(device)
             for device in self._devices
@@ -114,14 +156,57 @@ class _Look:
                 for image in self._records.images.all()
                 if image.pinned is not None
             ),
+            only_servers=tuple(
+                (image.name, self._servers[image.only_server].name)
+                for image in self._records.images.all()
+                if image.only_server is not None
+            ),
             is_database_writable=is_writable,
+            api_certificate_left=api_certificate_left,
+            backups=self._backups(),
+            login_addresses=self._login_addresses(),
+            listeners=tuple(one for server in self._servers.values() for one in _listeners(server)),
+            balance=self._records.balance.get(),
+            tasks=self._tasks(),
+            observing=_waits(self._records),
+            computers=look_at_computers(self._records, self._now),
+        )
+
+    def _login_addresses(self) -> tuple[str, ...]:
+        answering = (
+            server.management
+            for server in self._servers.values()
+            if server.management is not None and self._is_online(server)
+        )
+        return *self._records.farm.get().api_urls, *map(str, answering)
+
+    def _tasks(self) -> SeenTasks:
+        workers = self._records.workers.all()
+        return SeenTasks(
+            waiting=sum(task.state is TaskState.QUEUED for task in self._records.tasks.active()),
+            schedules=len(self._records.schedules.all()),
+            is_worker_alive=any(one.is_alive(self._now) for one in workers),
+            refused_accounts=tuple(
+                (one.name, one.account_problem)
+                for one in workers
+                if one.account_problem and one.is_alive(self._now)
+            ),
+        )
+
+    def _backups(self) -> SeenBackups:
+        known = self._records.backups.all()
+        newest = max((one.taken_at for one in known), default=None)
+        return SeenBackups(
+            newest_age=None if newest is None else self._now - newest,
+            is_any_verified=any(one.verified_at is not None for one in known),
+            too_old=timedelta(days=self._records.backup_rules.get().too_old_days),
         )
 
     def _device(self, device: Device) -> SeenDevice:
         cache = self._moment.device_caches.with_id(device.id)
         warning = cache.warning(self._cache_of_image(device))
         try:
-            answer = answer_to_login(self._moment, device, self._key, self._now)
+            answer = self._answer(device)
         except OverlayNotReadyError:
             # Prepared by the login itself, which this is not.
             return SeenDevice(device.name, is_bound=True, cache_warning=warning)
@@ -134,6 +219,16 @@ class _Look:
             is_bound=answer.overlay is not None,
             cache_warning=warning,
         )
+
+    def _answer(self, device: Device) -> LoginAnswer:
+        try:
+            return answer_to_login(self._moment, device, self._key, self._now)
+        except NoRoomForDeviceError as error:
+            if not error.will_pass:
+                raise
+        # It waits its turn while others start, which is as it should be.
+        later = supposed_caller(self._moment, device, is_for_later=True)
+        return answer_to_login(self._moment, device, self._key, self._now, caller=later)
 
     def _cache_of_image(self, device: Device) -> CacheSetting:
         if device.assignment is None:
@@ -151,6 +246,7 @@ class _Look:
 
     def _server(self, server: Server, unknown_sessions: int) -> SeenServer:
         report = server.last_report
+        scrub = None if report is None else report.scrub
         return SeenServer(
             name=server.name,
             is_online=self._is_online(server),
@@ -158,7 +254,21 @@ class _Look:
             is_in_maintenance=server.maintenance,
             free_bytes=None if report is None else report.free_bytes,
             clock_offset=None if report is None else report.clock_offset,
+            certificate_left=(
+                None
+                if report is None or report.certificate_ends_at is None
+                else report.certificate_ends_at - self._now
+            ),
+            is_plain=self._is_online(server) and server.can_be_listened_to,
             unknown_sessions=unknown_sessions,
+            scrub_overdue=overdue(
+                self._records.stores.with_id(server.store.belongs_to).scrub,
+                scrub,
+                server.added_at,
+                self._now,
+            ),
+            scrub_problem="" if scrub is None else scrub.problem,
+            relay_refusal=server.refusal,
         )
 
     def _versions(self) -> tuple[SeenVersion, ...]:
@@ -171,16 +281,31 @@ class _Look:
             name=version.name,
             root=version.root,
             replicas=tuple(
-                SeenReplica(
-                    server=self._servers[replica.server_id].name,
-                    is_online=self._is_online(self._servers[replica.server_id]),
-                    state=replica.state,
-                    problem=replica.problem,
-                )
+                self._replica(replica, version)
                 for replica in self._records.replicas.of_root(version.root)
             ),
             running=running[version.root],
             starting=self._starting[version.root],
+            awaited=tuple(map(str, wait_of(self._records, version, self._now).silent)),
+        )
+
+    def _replica(self, replica: Replica, version: Version) -> SeenReplica:
+        server = self._servers[replica.server_id]
+        report = server.last_report
+        refused = report.refused if report is not None and self._is_online(server) else ()
+        return SeenReplica(
+            server=server.name,
+            takes_devices=server.takes_devices(self._now),
+            state=replica.state,
+            problem=replica.problem,
+            refusal=next(
+                (
+                    f"{one.detail} ({one.code})"
+                    for one in refused
+                    if one.export == str(version.name)
+                ),
+                "",
+            ),
         )
 
     def _troubled_overlays(self) -> tuple[SeenOverlay, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.look_at_placement import holders_of, hosts_of
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records
     from corral.farm.domain.delivery.device import Device
     from corral.farm.domain.estate.server import Server, ServerId
+    from corral.farm.domain.estate.subnet import Subnet
     from corral.farm.domain.image.version import Version
 
 _ABOUT_THE_DEVICE = {WhyNot.FAR, WhyNot.FULL, WhyNot.BOOTING}
@@ -35,6 +36,30 @@ class Caller:
     """Where it was until now."""
     wanted: ServerId | None = None
     """Where the farm has asked it to go."""
+    networks: tuple[Subnet, ...] = ()
+    """Where it would log in from, if it is not here and never was."""
+    is_for_later: bool = False
+    """The answer is kept for a time when nobody can say how many devices are where."""
+
+
+def supposed_caller(records: Records, device: Device, *, is_for_later: bool = False) -> Caller:
+    """Give the login of a device that does not log in: it is only asked what it would be told.
+
+    It would come from where it did last. One that never came would from its site: from a subnet of
+    that, or if it names none, from one that a server there is near to.
+    """
+    place = records.places.find(device.id)
+    caller = Caller(place=place, is_for_later=is_for_later)
+    if address_of(caller, device) is not None:
+        return caller
+    site = records.sites.with_id(records.collections.with_id(device.collection_id).site_id)
+    networks = site.subnets or tuple(
+        subnet
+        for server in records.servers.all()
+        if server.site_id == site.id
+        for subnet in server.subnets
+    )
+    return replace(caller, networks=networks)
 
 
 def choose_servers(
@@ -46,6 +71,7 @@ def choose_servers(
     ``NoRoomForDeviceError`` if none lets this device in.
     """
     place = caller.place
+    only = records.images.with_id(version.image_id).only_server
     ranking = rank(
         hosts_of(records, now),
         Arrival(
@@ -54,8 +80,11 @@ def choose_servers(
             is_running=caller.is_running,
             place=None if place is None else place.server_id,
             wanted=caller.wanted,
-            address=_address(caller),
+            address=address_of(caller, device),
+            networks=caller.networks,
+            is_for_later=caller.is_for_later,
             affinity=affinity_of(records.affinities.all(), device.collection_id, version.image_id),
+            only=only,
             site_id=records.collections.with_id(device.collection_id).site_id,
         ),
     )
@@ -65,7 +94,8 @@ def choose_servers(
         ]
         if told:
             raise NoRoomForDeviceError(device.name, told)
-        raise NoServerForVersionError(version.name)
+        name = None if only is None else records.servers.with_id(only).name
+        raise NoServerForVersionError(version.name, name)
     servers = {server.id: server for server in records.servers.all()}
     return tuple(servers[server_id] for server_id in ranking.servers)
 
@@ -79,14 +109,19 @@ def place_after_login(answer: LoginAnswer, caller: Caller, now: datetime) -> Pla
     device_id, first, root = answer.device.id, answer.servers[0].id, answer.version.root
     place = caller.place
     if not caller.is_running:
-        return Place(device_id, first, now, root, started_at=now, address=_address(caller))
+        address = address_of(caller, answer.device)
+        return Place(device_id, first, now, root, started_at=now, address=address)
     if place is None:
-        return Place(device_id, first, now, root, address=_address(caller))
+        return Place(device_id, first, now, root, address=address_of(caller, answer.device))
     if first in {place.server_id, caller.wanted}:
         return place
     return place.moved(first, now)
 
 
-def _address(caller: Caller) -> str | None:
-    """Where it logs in from, or did when it started."""
-    return caller.address or (None if caller.place is None else caller.place.address)
+def address_of(caller: Caller, device: Device) -> str | None:
+    """Give where it logs in from, or did when it started, or last."""
+    return (
+        caller.address
+        or (None if caller.place is None else caller.place.address)
+        or (None if device.last_login is None else device.last_login.address)
+    )

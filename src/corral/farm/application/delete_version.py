@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.complete_deletions import complete_deletions
+from corral.farm.application.computer_plans import Orderer
 from corral.farm.application.move_version import Mover, starting
 from corral.farm.domain.image.errors import (
     StoreNewerError,
@@ -20,13 +21,16 @@ from corral.farm.domain.image.overlay_errors import VersionWrittenOverError
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.standing import VersionEvent
 from corral.farm.domain.image.version import VersionState
-from corral.farm.domain.image.version_errors import VersionStartedError
+from corral.farm.domain.image.version_errors import VersionOrderedError, VersionStartedError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from corral.farm.application.ports.chunk_stores import ChunkStores
     from corral.farm.application.ports.image_locks import ImageLocks
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.computer.check_in import CheckIn
     from corral.farm.domain.estate.farm import Farm
     from corral.farm.domain.estate.server import Server, ServerState
     from corral.farm.domain.estate.store import FolderId
@@ -76,27 +80,33 @@ class DeleteVersion:
         self._clock = clock
         self._by = by
 
-    def __call__(self, name: VersionName, *, trust_silence: bool = False) -> Deletion:
+    def __call__(
+        self, name: VersionName, *, trust_silence: bool = False, of_library: bool = False
+    ) -> Deletion:
         """Delete the version.
 
-        With ``trust_silence``, sessions of servers that no longer report count as ended.
+        With ``trust_silence``, sessions of servers that no longer report count as ended. What is
+        ``of_library`` is deleted by those only who take it out of there.
         Raises ``VersionStreamedError``, ``VersionStartedError``, ``VersionLastError``,
-        ``VersionPinnedError``, ``VersionWrittenOverError``, ``ImageBusyError``.
+        ``VersionOrderedError``, ``VersionPinnedError``, ``VersionWrittenOverError``,
+        ``ImageBusyError``.
         """
         with self._locks.hold(name.image):
             with self._transactions.writing() as records:
                 farm = records.farm.get()
-                records.images.get(name.image)
+                if not of_library:
+                    records.images.get(name.image)
                 seen = records.versions.get(name)
                 mover = Mover(records, self._clock.now(), self._by)
                 if seen.state is VersionState.DELETED:
                     raise VersionUnknownError(str(name))
-                if seen.is_published:
+                if seen.is_published and not of_library:
                     seen = mover.look(name)
                     self._refuse_if_streamed(records, seen, trust_silence=trust_silence)
                     mover.refuse_if_pinned(seen)
                     mover.refuse_if_last(seen, None)
                     _refuse_if_started(records, seen)
+                    _refuse_if_ordered(records, seen, self._clock.now())
                     _give_up_caches(records, seen)
                 after = seen.after(VersionEvent.DELETE)
                 deleting = mover.move(seen, after, VersionEvent.DELETE)
@@ -181,6 +191,33 @@ def _refuse_if_started(records: Records, version: Version) -> None:
     devices = starting(records, image, version)
     if devices:
         raise VersionStartedError(str(version.name), devices)
+
+
+def _refuse_if_ordered(records: Records, version: Version, now: datetime) -> None:
+    """Refuse while computers are to have it, or run it while it may still be arriving there."""
+    others = records.versions.with_root(version.root)
+    if any(one.is_published and one.name != version.name for one in others):
+        return
+    orderer = Orderer(records, now)
+    said = {one.computer_id: one for one in records.check_ins.all()}
+    having = [
+        computer.name
+        for computer in records.computers.all()
+        if computer.is_heard
+        and (
+            version.root in orderer(computer, said.get(computer.id)).roots
+            or _is_arriving(version, said.get(computer.id))
+        )
+    ]
+    if having:
+        raise VersionOrderedError(str(version.name), sorted(having))
+
+
+def _is_arriving(version: Version, said: CheckIn | None) -> bool:
+    """Whether it runs there and is not proven, which it is only once all of it is there."""
+    return said is not None and any(
+        one.running == version.root != one.proven for one in said.machines
+    )
 
 
 def _give_up_caches(records: Records, version: Version) -> None:

@@ -33,10 +33,9 @@ class DispatchTasks:
     done, another finds in its next round.
     """
 
-    def __init__(self, transactions: Transactions, clock: Clock, limits: Limits) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._limits = limits
         self._watch = Watch()
 
     def __call__(self, engine: TaskEngine, worker: Worker, steady: float) -> None:
@@ -48,11 +47,12 @@ class DispatchTasks:
                 if now - one.seen_at > _FORGOTTEN_AFTER:
                     records.workers.remove(one.name)
             active = records.tasks.active()
+            limits = records.task_rules.get().limits
             schedules = records.schedules.all()
         for task in self._watch.silent(active, steady):
             self._take_away(engine, task, now)
         engine.keep_schedules(schedules)
-        self._hand_over(engine, active, now)
+        self._hand_over(engine, active, limits, now)
 
     def _take_away(self, engine: TaskEngine, seen: Task, now: datetime) -> None:
         with self._transactions.writing() as records:
@@ -64,7 +64,9 @@ class DispatchTasks:
             records.tasks.note(task.number, LogLine(now, f"{reason}: taken away from it"))
         engine.withdraw(seen.number, seen.run)
 
-    def _hand_over(self, engine: TaskEngine, active: Sequence[Task], now: datetime) -> None:
+    def _hand_over(
+        self, engine: TaskEngine, active: Sequence[Task], limits: Limits, now: datetime
+    ) -> None:
         states = engine.states([task for task in active if task.state is not TaskState.RUNNING])
         taken = [task for task in active if task.state is TaskState.RUNNING]
         for task in active:
@@ -77,10 +79,10 @@ class DispatchTasks:
             if what is Handling.HAND_OVER:
                 if not task.may_start(now):
                     continue
-                if reason := self._limits.reached_by(task, taken):
+                if reason := limits.reached_by(task, taken):
                     self._say_why(task, reason)
                     continue
-                engine.hand_over(task, self._limits)
+                engine.hand_over(task, limits)
                 taken.append(task)
             else:
                 self._follow(engine, task, what, now)

@@ -80,6 +80,10 @@ class RemoveGroup:
         with self._transactions.writing() as records:
             group = records.groups.get(name)
             with keeping_one(records):
+                # One by one, so that the audit log tells of each.
+                for granted in records.role_grants.all():
+                    if granted.holder == group.id:
+                        records.role_grants.remove(granted.id)
                 records.groups.remove(group.id)
             return group
 

@@ -11,6 +11,7 @@ from corral.farm.application.chunk_peers import peers_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from corral.farm.application.ports.certificates import CertificateAuthority
     from corral.farm.application.ports.chunk_stores import ChunkStores
     from corral.farm.application.ports.disk_files import DiskFiles, DiskFormat
     from corral.farm.application.ports.farm_key import FarmKey
@@ -36,18 +37,21 @@ class ExportRequest:
 class ExportVersion:
     """Reads a version out of a store, each chunk checked, into a file of a wanted format."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each port
         self,
+        *,
         transactions: Transactions,
         stores: ChunkStores,
         disk_files: DiskFiles,
         key: FarmKey,
+        authority: CertificateAuthority,
         clock: Clock,
     ) -> None:
         self._transactions = transactions
         self._stores = stores
         self._disk_files = disk_files
         self._key = key
+        self._authority = authority
         self._clock = clock
 
     def __call__(self, request: ExportRequest, progress: Progress) -> Version:
@@ -56,7 +60,7 @@ class ExportVersion:
             farm = records.farm.get()
             version = published_version(records, request.version)
             server = holding_server(records, version, request.server)
-            peers = peers_of(server, records, self._key, self._clock.now())
+            peers = peers_of(server, records, self._key, self._authority, self._clock.now())
         store = self._stores.open(server.store.path, farm.id)
         with store.served(version.root, peers) as disk:
             self._disk_files.write(

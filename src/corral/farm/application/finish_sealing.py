@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from corral.farm.domain.image.overlay import Overlay, SeenOverlay
 
 
-def finish_sealing(
-    records: Records, overlay: Overlay, seen: SeenOverlay, key: FarmKey, now: datetime
+def finish_sealing(  # noqa: PLR0913, PLR0917 - what was sealed, and who publishes it when
+    records: Records,
+    overlay: Overlay,
+    seen: SeenOverlay,
+    key: FarmKey,
+    now: datetime,
+    release: str,
 ) -> Version | None:
     """Give the new version, if ``seen`` says that the overlay is one now.
 
@@ -44,6 +49,7 @@ def finish_sealing(
         published_at=now,
         description=promotion.description,
         access=Access.MAINTENANCE,
+        published_with=release,
     )
     version = _promoted(sealed, promotion).changed(promotion.by, now)
     records.versions.publish(version)

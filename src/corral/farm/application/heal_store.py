@@ -10,6 +10,7 @@ from corral.farm.application.shared_folders import replicas_in_folder
 from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
+    from corral.farm.application.ports.certificates import CertificateAuthority
     from corral.farm.application.ports.chunk_stores import ChunkStores, StoreHealing
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Transactions
@@ -30,11 +31,17 @@ class HealStore:
     """Replaces what is damaged; once nothing is left, the replicas count as complete again."""
 
     def __init__(
-        self, transactions: Transactions, stores: ChunkStores, key: FarmKey, clock: Clock
+        self,
+        transactions: Transactions,
+        stores: ChunkStores,
+        key: FarmKey,
+        authority: CertificateAuthority,
+        clock: Clock,
     ) -> None:
         self._transactions = transactions
         self._stores = stores
         self._key = key
+        self._authority = authority
         self._clock = clock
 
     def __call__(self, server_name: ServerName, progress: Progress) -> HealingReport:
@@ -42,7 +49,7 @@ class HealStore:
         with self._transactions.reading() as records:
             farm = records.farm.get()
             server = records.servers.get(server_name)
-            peers = peers_of(server, records, self._key, self._clock.now())
+            peers = peers_of(server, records, self._key, self._authority, self._clock.now())
         healing = self._stores.open(server.store.path, farm.id).heal(peers, progress)
         if healing.is_sound:
             with self._transactions.writing() as records:

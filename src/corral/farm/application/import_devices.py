@@ -1,4 +1,4 @@
-"""Register the devices of a table, all of them or none."""
+"""Register the devices of a table or a series, all of them or none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.change_image import refuse_second_device
 from corral.farm.application.device_table import BadRow, DeviceRow, read_devices
-from corral.farm.application.register_device import RegisteredDevice
+from corral.farm.application.register_device import FIRST_PLACE, NewPlace, RegisteredDevice
 from corral.farm.domain.delivery.device import Assignment, Device, DeviceId
 from corral.farm.domain.delivery.errors import DeviceNameTakenError, MacTakenError
 from corral.farm.domain.errors import DomainError
@@ -16,12 +16,14 @@ from corral.farm.domain.image.write_cache import ImageCustomError, ImageMode
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.secret_files import SecretFiles
     from corral.farm.application.ports.sources import Clock, IdSource, TokenSource
     from corral.farm.domain.access.token import TokenDigest
-    from corral.farm.domain.delivery.device import DeviceName
+    from corral.farm.domain.delivery.device import DeviceName, MacAddress
+    from corral.farm.domain.delivery.device_series import DeviceSeries
     from corral.farm.domain.estate.collection import Collection, CollectionName
     from corral.farm.domain.image.image import Image, ImageId, ImageName
 
@@ -60,7 +62,37 @@ class ImportDevices:
 
     def __call__(self, table: str, *, is_trial: bool = False) -> DeviceImport:
         """Give what became of it; raises ``DeviceTableInvalidError`` if it is no table."""
-        rows = read_devices(table)
+        return self._of(read_devices(table), is_trial=is_trial)
+
+    def series(  # noqa: PLR0913 - what one device of it would be given
+        self,
+        series: DeviceSeries,
+        first_mac: MacAddress,
+        image: ImageName | None = None,
+        place: NewPlace = FIRST_PLACE,
+        *,
+        key_folder: Path | None = None,
+        is_trial: bool = False,
+    ) -> DeviceImport:
+        """Register a series of devices, whose cards count from the first; lines are places in it.
+
+        Raises ``NameInvalidError``, ``DeviceSeriesInvalidError``.
+        """
+        rows = tuple(
+            DeviceRow(line, name, mac, image, place)
+            for line, (name, mac) in enumerate(
+                zip(series.names(), series.cards(first_mac), strict=True), 1
+            )
+        )
+        return self._of(rows, key_folder, is_trial=is_trial)
+
+    def _of(
+        self,
+        rows: tuple[DeviceRow | BadRow, ...],
+        key_folder: Path | None = None,
+        *,
+        is_trial: bool,
+    ) -> DeviceImport:
         if is_trial:
             with self._transactions.reading() as records:
                 return DeviceImport(_Check(records).all(rows), ())
@@ -71,16 +103,22 @@ class ImportDevices:
             if len(good) < len(checked):
                 return DeviceImport(checked, ())
             now = self._clock.now()
-            registered = tuple(self._register(records, check, row, now) for row in good)
+            registered = tuple(self._register(records, check, row, now, key_folder) for row in good)
         return DeviceImport(checked, registered)
 
     def _register(
-        self, records: Records, check: _Check, row: DeviceRow, now: datetime
+        self,
+        records: Records,
+        check: _Check,
+        row: DeviceRow,
+        now: datetime,
+        key_folder: Path | None,
     ) -> RegisteredDevice:
         key = self._tokens.new()
         device = check.device(row, DeviceId(self._ids.new()), key.digest(), now)
         records.devices.add(device)
-        return RegisteredDevice(device, self._secret_files.for_device(row.name, key, None), key)
+        path = None if key_folder is None else key_folder / f"{row.name}.key"
+        return RegisteredDevice(device, self._secret_files.for_device(row.name, key, path), key)
 
 
 class _Check:

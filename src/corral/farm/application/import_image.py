@@ -5,27 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from corral.farm.application.complete_deletions import complete_deletions
-from corral.farm.application.note_releases import note_releases
-from corral.farm.application.shared_folders import note_for_sharers
+from corral.farm.application.publish_version import Publication, note_complete, publish
 from corral.farm.application.spread_versions import spread_versions
 from corral.farm.application.writers import refuse_in_maintenance
 from corral.farm.domain.estate.errors import NoServerError
-from corral.farm.domain.image.change import PUBLISH, VersionChange
-from corral.farm.domain.image.errors import (
-    ImageNameTakenError,
-    RootBeingRemovedError,
-    VersionChangedError,
-)
+from corral.farm.domain.image.errors import ImageNameTakenError
 from corral.farm.domain.image.image import Image, ImageId, ImageName
-from corral.farm.domain.image.replica import Replica, ReplicaState
-from corral.farm.domain.image.version import (
-    Access,
-    Version,
-    VersionName,
-    VersionNumber,
-    newest_published,
-)
+from corral.farm.domain.image.version import Access, Version, newest_published
 from corral.farm.domain.image.version_errors import ReleaseInPastError
 
 if TYPE_CHECKING:
@@ -46,6 +32,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.sources import Clock, IdSource
     from corral.farm.application.progress import Progress
     from corral.farm.domain.estate.server import Server, ServerName
+    from corral.farm.domain.library.release import Release
 
 
 @dataclass(frozen=True)
@@ -67,6 +54,8 @@ class ImportRequest:
     """Who may start it."""
     release_at: datetime | None = None
     """Not before, for production; none as soon as every server that must serve it has it."""
+    guest_tools: Release | None = None
+    """The release of the guest tools in it, if somebody says."""
     also: Callable[[Records, Version], None] | None = None
     """Called in the transaction that publishes; what it raises undoes that."""
 
@@ -102,6 +91,7 @@ class ImportImage:
         key: FarmKey,
         ids: IdSource,
         clock: Clock,
+        release: str,
         by: str = "",
     ) -> None:
         self._transactions = transactions
@@ -111,6 +101,7 @@ class ImportImage:
         self._key = key
         self._ids = ids
         self._clock = clock
+        self._release = release
         self._by = by
 
     def __call__(self, request: ImportRequest, progress: Progress) -> ImportOutcome:
@@ -121,7 +112,7 @@ class ImportImage:
         with self._locks.hold(request.image):
             with self._transactions.reading() as records:
                 farm = records.farm.get()
-                server = _chosen_server(records, request.server)
+                server = chosen_server(records, request.server)
                 _refuse_if_not_new(records, request)
                 before = _newest(records, request.image)
             facts = self._disk_files.inspect(request.path, request.format)
@@ -145,91 +136,43 @@ class ImportImage:
         with self._transactions.writing() as records:
             image = records.images.find(request.image)
             if image is None:
-                image = Image(ImageId(self._ids.new()), request.image, now)
+                last = records.images.find_last_number(request.image)
+                image = Image(ImageId(self._ids.new()), request.image, now, last_number=last)
                 records.images.add(image)
             refuse_in_maintenance(records, image)
-            name = VersionName(image.name, VersionNumber(image.last_number + 1))
-            # A delete of the last other version with this root may have taken it out of the store
-            # since the import ended; deletes do that under the writer's lock, as we hold it now.
-            if not store.holds(disk.root):
-                raise VersionChangedError(str(name))
-            _keep_what_was_to_go(records, server, disk, now)
-            version = Version(
-                image_id=image.id,
-                name=name,
-                root=disk.root,
-                size_bytes=disk.size_bytes,
+            what = Publication(
+                server=server,
+                store=store,
+                disk=disk,
                 signature=signature,
-                published_at=now,
+                by=self._by,
+                release=self._release,
                 description=request.description,
-                access=request.to,
+                to=request.to,
                 release_at=request.release_at,
+                guest_tools=None if request.guest_tools is None else str(request.guest_tools),
             )
-            records.versions.publish(version)
-            complete_deletions(records, disk.root)
-            _note_complete(records, server, disk, now)
-            spread_versions(records, now, (disk.root,))
-            records.version_changes.note(
-                VersionChange(image.id, version.number, now, self._by, PUBLISH)
-            )
-            note_releases(records, (version,), now)
+            version = publish(records, image, what, now)
             if request.also is not None:
                 request.also(records, version)
-            return records.versions.get(version.name)
+            return version
 
     def _note_replica(self, server: Server, disk: ImportedDisk) -> None:
         """Remember that this server, too, holds what it was given again."""
         with self._transactions.writing() as records:
             now = self._clock.now()
-            _note_complete(records, server, disk, now)
+            note_complete(records, server, disk, now)
             spread_versions(records, now, (disk.root,))
 
 
-def _chosen_server(records: Records, name: ServerName | None) -> Server:
+def chosen_server(records: Records, name: ServerName | None) -> Server:
+    """Give the named server, or the first that was added; raises ``NoServerError``."""
     if name is not None:
         return records.servers.get(name)
-    servers = records.servers.all()
+    servers = [one for one in records.servers.all() if not one.relay]
     if not servers:
         raise NoServerError
     return min(servers, key=lambda server: (server.added_at, server.name))
-
-
-def _keep_what_was_to_go(
-    records: Records, server: Server, disk: ImportedDisk, now: datetime
-) -> None:
-    """Want the root again on servers that were told to forget it.
-
-    One of them may have done so already, or be about to: it then fetches the root again from
-    ``server``, which surely has it only if nobody was told to take it out of its folder.
-    """
-    for replica in records.replicas.of_root(disk.root):
-        if not replica.is_removing:
-            continue
-        other = records.servers.with_id(replica.server_id)
-        if other.store.id == server.store.id:
-            raise RootBeingRemovedError(disk.root, other.name)
-        records.replicas.put(
-            Replica(replica.server_id, disk.root, now, total_bytes=disk.size_bytes)
-        )
-
-
-def _note_complete(records: Records, server: Server, disk: ImportedDisk, now: datetime) -> None:
-    """Remember that the server holds it. Damage found before stands: an import reads no store."""
-    known = records.replicas.find(server.id, disk.root)
-    if known is None or not known.doubt:
-        complete = Replica(
-            server_id=server.id,
-            root=disk.root,
-            wanted_at=now,
-            state=ReplicaState.COMPLETE,
-            done_bytes=disk.size_bytes,
-            total_bytes=disk.size_bytes,
-            reported_at=now,
-            completed_at=now,
-        )
-        records.replicas.put(complete)
-        note_for_sharers(records, complete)
-    records.farm.raise_generation()
 
 
 def _refuse_if_not_new(records: Records, request: ImportRequest) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.listing import Columns
 from corral.farm.domain.access.access_token import (
     DEFAULT_LIFE,
     AccessToken,
@@ -39,6 +40,22 @@ class TokenView:
     token: AccessToken
     account: AccountName
     works: bool
+
+
+TOKENS: Final = Columns[TokenView](
+    values={
+        "name": lambda view: view.token.name,
+        "account": lambda view: view.account,
+        "kind": lambda view: view.token.kind.value,
+        "works": lambda view: view.works,
+        "scope": lambda view: tuple(sorted(scope.value for scope in view.token.scopes or ())),
+        "created": lambda view: view.token.created_at,
+        "expires": lambda view: view.token.expires_at,
+        "revoked": lambda view: view.token.revoked_at,
+    },
+    identity=lambda view: str(view.token.id),
+    first_sort="created",
+)
 
 
 class IssueToken:

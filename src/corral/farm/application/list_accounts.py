@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.listing import Columns
 from corral.farm.domain.access.permission import Extent
 
 if TYPE_CHECKING:
@@ -44,6 +45,40 @@ class GroupView:
     group: Group
     members: tuple[AccountName, ...]
     roles: tuple[RoleView, ...]
+
+
+ACCOUNTS: Final = Columns[AccountView](
+    values={
+        "name": lambda view: view.account.name,
+        "description": lambda view: view.account.description,
+        "disabled": lambda view: view.account.disabled,
+        "group": lambda view: view.groups,
+        "role": lambda view: tuple(one.role.value for one in view.roles),
+        "created": lambda view: view.account.created_at,
+        "signed-in": lambda view: view.account.signed_in_at,
+    },
+    identity=lambda view: view.account.name,
+)
+GROUPS: Final = Columns[GroupView](
+    values={
+        "name": lambda view: view.group.name,
+        "description": lambda view: view.group.description,
+        "member": lambda view: view.members,
+        "members": lambda view: len(view.members),
+        "role": lambda view: tuple(one.role.value for one in view.roles),
+    },
+    identity=lambda view: view.group.name,
+)
+ROLES: Final = Columns[RoleView](
+    values={
+        "holder": lambda view: view.holder,
+        "group": lambda view: view.is_group,
+        "role": lambda view: view.role.value,
+        "over": lambda view: view.over,
+    },
+    # An account and a group may have one name.
+    identity=lambda view: f"{view.holder} {view.is_group} {view.role.value} {view.over}",
+)
 
 
 class ListAccounts:

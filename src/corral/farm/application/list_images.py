@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from corral.farm.application.choose_version import image_of
 from corral.farm.application.kind_of_device import kind_of
 from corral.farm.application.listing import Columns
 from corral.farm.application.note_releases import as_of, versions_as_of, wait_of
+from corral.farm.application.older_tools import older_tools, tools_in_force
 from corral.farm.application.writers import OverlayView, view_of
 from corral.farm.domain.image.choice import version_to_start
 from corral.farm.domain.image.release import ReleaseWait
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.domain.delivery.device import DeviceName
-    from corral.farm.domain.estate.server import Server
+    from corral.farm.domain.estate.server import Server, ServerName
     from corral.farm.domain.image.change import VersionChange
     from corral.farm.domain.image.image import Image, ImageName
     from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.republishing import OlderTools
     from corral.farm.domain.image.version import Version, VersionName
+    from corral.farm.domain.library.release import Release
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,10 @@ class ImageView:
     """Whether an import into it, or a delete from it, is under way."""
     overlays: tuple[OverlayView, ...] = ()
     """What devices write over its versions on servers."""
+    only_server: ServerName | None = None
+    """The one server that its devices may use, if somebody said so."""
+    older_tools: OlderTools | None = None
+    """Why it has to be republished; none if it does not have to be."""
 
     @property
     def newest(self) -> Version | None:
@@ -78,6 +86,7 @@ IMAGES: Final = Columns[ImageView](
         "versions": lambda view: len(view.versions),
         "devices": lambda view: view.device_count,
         "created": lambda view: view.image.created_at,
+        "republish": lambda view: "" if view.older_tools is None else "needed",
     },
     identity=lambda view: view.image.name,
 )
@@ -107,18 +116,22 @@ def all_versions(views: Iterable[ImageView]) -> Iterator[VersionView]:
 class ListImages:
     """Gives all images, in the order of names."""
 
-    def __init__(self, transactions: Transactions, locks: ImageLocks, clock: Clock) -> None:
+    def __init__(
+        self, transactions: Transactions, locks: ImageLocks, clock: Clock, release: str
+    ) -> None:
         self._transactions = transactions
         self._locks = locks
         self._clock = clock
+        self._release = release
 
     def __call__(self) -> tuple[ImageView, ...]:
         """Give a view of each."""
         now = self._clock.now()
         with self._transactions.reading() as records:
             devices = _Devices(records)
+            tools = tools_in_force(records, self._release)
             return tuple(
-                _image_view(records, devices, self._locks, image, now)
+                _image_view(records, devices, self._locks, image, now, tools)
                 for image in records.images.all()
             )
 
@@ -126,21 +139,25 @@ class ListImages:
 class ShowImage:
     """Gives one image."""
 
-    def __init__(self, transactions: Transactions, locks: ImageLocks, clock: Clock) -> None:
+    def __init__(
+        self, transactions: Transactions, locks: ImageLocks, clock: Clock, release: str
+    ) -> None:
         self._transactions = transactions
         self._locks = locks
         self._clock = clock
+        self._release = release
 
     def __call__(self, name: ImageName) -> ImageView:
         """Give its view; raises ``ImageUnknownError``."""
         now = self._clock.now()
         with self._transactions.reading() as records:
             image = records.images.get(name)
-            return _image_view(records, _Devices(records), self._locks, image, now)
+            tools = tools_in_force(records, self._release)
+            return _image_view(records, _Devices(records), self._locks, image, now, tools)
 
 
 class ShowVersion:
-    """Gives one version and its replicas; polled while servers fetch it."""
+    """Gives one version, the library's too, and its replicas; polled while servers fetch it."""
 
     def __init__(self, transactions: Transactions, clock: Clock) -> None:
         self._transactions = transactions
@@ -150,7 +167,7 @@ class ShowVersion:
         """Give its view; raises ``ImageUnknownError``, ``VersionUnknownError``."""
         now = self._clock.now()
         with self._transactions.reading() as records:
-            image = records.images.get(name.image)
+            image = image_of(records, name.image)
             seen = records.versions.get(name)
             (version,) = as_of(records, (seen,), now)
             devices = _Devices(records)
@@ -201,8 +218,13 @@ class _Devices:
         return {name: tuple(devices) for name, devices in found.items()}
 
 
-def _image_view(
-    records: Records, devices: _Devices, locks: ImageLocks, image: Image, now: datetime
+def _image_view(  # noqa: PLR0913, PLR0917 - what one look at an image needs
+    records: Records,
+    devices: _Devices,
+    locks: ImageLocks,
+    image: Image,
+    now: datetime,
+    tools: Release | None,
 ) -> ImageView:
     recorded = records.versions.of_image(image.id)
     versions = as_of(records, recorded, now)
@@ -219,6 +241,10 @@ def _image_view(
         device_count=len(records.devices.with_image(image.id)),
         is_busy=locks.is_held(image.name),
         overlays=tuple(view_of(records, one) for one in records.overlays.of_image(image.id)),
+        only_server=None
+        if image.only_server is None
+        else records.servers.with_id(image.only_server).name,
+        older_tools=older_tools(records, image, tools),
     )
 
 

@@ -54,6 +54,8 @@ SERVERS: Final = Columns[ServerView](
         "state": lambda view: view.state.value,
         "draining": lambda view: view.server.draining,
         "maintenance": lambda view: view.server.maintenance,
+        "relay": lambda view: view.server.relay,
+        "release": lambda view: _last(view, lambda report: report.release),
         "address": lambda view: tuple(map(str, view.server.advertised)),
         "rating": lambda view: view.server.power_rating,
         "sessions": lambda view: (

@@ -39,6 +39,8 @@ class TaskDetails:
     view: TaskView
     log: Sequence[LogLine]
     cancel_leaves: str
+    goes_on: str
+    """What others do all the same while it is paused; empty where everything rests."""
     possible: tuple[str, ...]
     """What can be asked of it now."""
 
@@ -95,6 +97,7 @@ class ShowTask:
             TaskView(task, waits_for(task, workers, self._clock.now())),
             log,
             KINDS[task.request.kind].cancel_leaves,
+            KINDS[task.request.kind].goes_on,
             possible(task.state),
         )
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from corral.farm.application.choose_servers import Caller, choose_servers, place_after_login
+from corral.farm.application.choose_servers import (
+    Caller,
+    address_of,
+    choose_servers,
+    place_after_login,
+    supposed_caller,
+)
 from corral.farm.application.note_releases import note_releases
 from corral.farm.application.start_overlay import (
     Told,
-    cache_of,
     export_of,
     prepare_start,
     running_overlay,
+    setting_of,
     start_of,
     usable,
+    used_cache,
 )
 from corral.farm.domain.access.ticket import TICKET_LIFE, Purpose, Ticket
 from corral.farm.domain.delivery.device import Login
@@ -23,12 +30,13 @@ from corral.farm.domain.delivery.errors import (
     RunningVersionUnknownError,
 )
 from corral.farm.domain.errors import DomainError
-from corral.farm.domain.image.version import running_version
-from corral.farm.domain.image.write_cache import UsedCache, WriteCache
+from corral.farm.domain.image.version import Version, running_version
+from corral.farm.domain.image.write_cache import PLAIN_CACHE, UsedCache, WriteCache
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from corral.farm.application.ports.certificates import CertificateAuthority
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock, IdSource
@@ -36,7 +44,7 @@ if TYPE_CHECKING:
     from corral.farm.domain.estate.server import Server, ServerId
     from corral.farm.domain.image.overlay import Overlay
     from corral.farm.domain.image.root import RootHash
-    from corral.farm.domain.image.version import Version
+    from corral.farm.domain.image.write_cache import CacheSetting
 
 
 @dataclass(frozen=True)
@@ -51,8 +59,17 @@ class LoginAnswer:
     """Ranked, the first one to be tried first; at least one, and no other for an overlay."""
     write_cache: WriteCache = WriteCache.DEVICE_RAM
     """Where the device is to keep what it writes."""
+    setting: CacheSetting = PLAIN_CACHE
+    """What that was made of, with its limit and what is done without a disk."""
     overlay: Overlay | None = None
     """What it writes to on a server; the ticket is then one for writing."""
+    authority: str | None = None
+    """The farm's root certificate, for a device that is to speak TLS to a server."""
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether any of the servers is to be spoken to under TLS only."""
+        return any(server.requires_tls for server in self.servers)
 
     @property
     def export(self) -> str:
@@ -73,10 +90,16 @@ class LogDeviceIn:
     """
 
     def __init__(
-        self, transactions: Transactions, key: FarmKey, ids: IdSource, clock: Clock
+        self,
+        transactions: Transactions,
+        key: FarmKey,
+        authority: CertificateAuthority,
+        ids: IdSource,
+        clock: Clock,
     ) -> None:
         self._transactions = transactions
         self._key = key
+        self._authority = authority
         self._ids = ids
         self._clock = clock
 
@@ -127,9 +150,13 @@ class LogDeviceIn:
             else:
                 _note(records, answer, told, now, is_start=running is None)
                 records.places.put(place_after_login(answer, caller, now))
-                login = Login(answer.servers[0].id, now, answer.version.image_id)
+                login = Login(
+                    *(answer.servers[0].id, now, answer.version.image_id),
+                    address_of(caller, device),
+                )
                 records.devices.set_login(device.id, login)
-                return replace(answer, device=device.logged_in(login))
+                root = self._authority.root(records.farm.get()) if answer.requires_tls else None
+                return replace(answer, device=device.logged_in(login), authority=root)
         raise refusal
 
 
@@ -144,16 +171,19 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
 ) -> LoginAnswer:
     """Give what the device would be answered at ``now``, changing nothing.
 
+    Without a ``caller`` nobody logs in, and it is only asked what would be answered.
+
     Raises what :class:`LogDeviceIn` raises.
     """
     if device.disabled:
         raise DeviceDisabledError(device.name)
-    caller = caller or Caller(is_running=running is not None)
+    caller = caller or supposed_caller(records, device)
     told = told or Told()
     overlay: Overlay | None
     if running is None:
         start = start_of(records, device, told, now)
-        version, cache, overlay = start.version, start.cache, start.overlay
+        version, overlay = start.version, start.overlay
+        cache, setting = start.cache, start.setting
         servers = (
             choose_servers(records, device, version, caller, now)
             if start.kind is None
@@ -161,8 +191,8 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
         )
     else:
         version = _version_that_runs(records, device, running)
-        image = records.images.with_id(version.image_id)
-        cache = told.kind or cache_of(records, device, image, told)
+        setting = setting_of(records, device, records.images.with_id(version.image_id))
+        cache = told.kind or used_cache(device, setting, told)
         overlay = running_overlay(records, device, running)
         servers = (
             choose_servers(records, device, version, caller, now)
@@ -174,6 +204,7 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
     ticket = Ticket(purpose, device.id, expires_at, version.root)
     return LoginAnswer(
         write_cache=cache,
+        setting=setting,
         overlay=overlay,
         device=device,
         version=version,
@@ -185,10 +216,27 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
 
 def _version_that_runs(records: Records, device: Device, root: RootHash) -> Version:
     given = (v for v in records.versions.with_root(root) if device.may_run(v.image_id))
-    version = running_version(given)
+    version = running_version(given) or _held_version(records, device, root)
     if version is None:
         raise RunningVersionUnknownError(device.name, root)
     return version
+
+
+def _held_version(records: Records, device: Device, root: RootHash) -> Version | None:
+    """Give one that the farm has signed once, and does not know since it was restored."""
+    for said in records.observations.all():
+        for held in () if said.settled_at is not None else said.versions:
+            image = records.images.find(held.name.image) if held.root == root else None
+            if image is not None and device.may_run(image.id):
+                return Version(
+                    image_id=image.id,
+                    name=held.name,
+                    root=root,
+                    size_bytes=held.size_bytes,
+                    signature=held.signature,
+                    published_at=said.heard_at,
+                )
+    return None
 
 
 def _note(

@@ -41,7 +41,7 @@ def _host(
         id=server.id,
         name=server.name,
         is_online=server.may_be_relied_on(now),
-        takes_devices=not server.draining and not server.maintenance,
+        takes_devices=server.has_room_for_devices,
         site_id=server.site_id,
         rating=server.power_rating,
         max_devices=server.max_devices,
@@ -72,6 +72,7 @@ def look_at_placement(records: Records, now: datetime) -> Placement:
         if overlay.phase is OverlayPhase.OPEN
     }
     said = records.affinities.all()
+    only = {image.id: image.only_server for image in records.images.all()}
     placed: list[PlacedDevice] = []
     for place in records.places.all():
         device = devices.get(place.device_id)
@@ -84,8 +85,9 @@ def look_at_placement(records: Records, now: datetime) -> Placement:
         if version is None:
             continue
         is_bound = (place.device_id, place.server_id, place.root) in written
+        one = only.get(version.image_id)
         may_use = _allowed(
-            holders[place.root],
+            holders[place.root] if one is None else holders[place.root] & {one},
             place,
             affinity_of(said, device.collection_id, version.image_id),
             by_id,

@@ -46,6 +46,8 @@ class Mover:
         """Put ``after`` in the place of ``seen``, and say so in its history."""
         moved = after.changed(self.by, self.now)
         self.records.versions.move(seen, moved)
+        # Servers keep where it stands, for a farm that loses its records.
+        self.records.farm.raise_generation()
         self.records.version_changes.note(
             VersionChange(seen.image_id, seen.number, self.now, self.by, what, note)
         )

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from corral.farm.application.ports.device_caches import DeviceCaches
     from corral.farm.application.ports.overlays import Overlays
+    from corral.farm.application.ports.places import Places
     from corral.farm.application.ports.records import Records
     from corral.farm.domain.delivery.device import DeviceId
+    from corral.farm.domain.delivery.place import Place
     from corral.farm.domain.image.overlay import Overlay
 
 
@@ -45,6 +47,8 @@ class _Remembering:
                     known = _Overlays(self._records.overlays)
                 case "device_caches":
                     known = _DeviceCaches(self._records.device_caches)
+                case "places":
+                    known = _Places(self._records.places)
                 case _:
                     known = _RememberingRepository(getattr(self._records, noun))
             self._repositories[noun] = known
@@ -100,3 +104,18 @@ class _DeviceCaches(_RememberingRepository):
     @cached_property
     def _all(self) -> Mapping[DeviceId, DeviceCache]:
         return self._caches.all()
+
+
+class _Places(_RememberingRepository):
+    """Knows where each device is after one question."""
+
+    def __init__(self, places: Places) -> None:
+        super().__init__(places)
+        self._places = places
+
+    def find(self, device_id: DeviceId) -> Place | None:
+        return self._by_device.get(device_id)
+
+    @cached_property
+    def _by_device(self) -> Mapping[DeviceId, Place]:
+        return {place.device_id: place for place in self._places.all()}

@@ -31,7 +31,7 @@ class PinVersion:
         with self._transactions.writing() as records:
             version = Mover(records, now, self._by).look(name)
             if version.standing is not Standing.PRODUCTION:
-                raise VersionNotReleasedError(str(name), version.standing)
+                raise VersionNotReleasedError(str(name), version.standing.phrase)
             seen = records.images.with_id(version.image_id)
             after = replace(seen, pinned=version.number).changed()
             records.images.change(seen, after)

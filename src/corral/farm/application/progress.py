@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Amounts:
-    """One look at some work."""
+    """One look at some work: in bytes, unless a task's kind says that it counts something else."""
 
     total_bytes: int | None = None
     """What there is to do; ``None`` while nobody knows."""
@@ -18,6 +18,8 @@ class Amounts:
     """Chunks stored or fetched that were not there before."""
     new_bytes: int = 0
     """Bytes that those chunks took, compressed."""
+    awaited: int = 0
+    """Others whose end the work waits for just now."""
 
 
 class Meter(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from corral.farm.domain.access.actor import Actor, ActorKind
 from corral.farm.domain.access.audit import Entry
-from corral.farm.domain.access.token import TokenWrongError
+from corral.farm.domain.access.token import NOBODYS_DIGEST, TokenDigest, TokenWrongError
 from corral.farm.domain.delivery.errors import DeviceIdentityError
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName
 
 REFUSED: Final = "device.identity-refused"
+Later = Callable[[Callable[[], None]], None]
+"""Does some work, now or when nobody waits for it."""
+
 _TOLD_AGAIN_AFTER: Final = timedelta(hours=1)
 _REMEMBERED: Final = 1024
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    work()
 
 
 class RecogniseDevice:
@@ -38,8 +46,10 @@ class RecogniseDevice:
         self._told: OrderedDict[tuple[str, str], datetime] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(self, name: DeviceName, key: Token, address: str = "") -> DeviceId:
-        """Give the device's id.
+    def __call__(
+        self, name: DeviceName, key: Token, address: str = "", later: Later = _at_once
+    ) -> DeviceId:
+        """Give the device's id; ``later`` does what an answer shall not be kept waiting for.
 
         Raises ``DeviceIdentityError`` for the key of another device, whether there is one of that
         name or not; else ``TokenWrongError`` for an unknown device and for a wrong key alike, so
@@ -47,10 +57,12 @@ class RecogniseDevice:
         """
         with self._transactions.reading() as records:
             device = records.devices.find(name)
-            if device is not None and device.key_digest.matches(key):
+            known = TokenDigest(NOBODYS_DIGEST) if device is None else device.key_digest
+            is_its_key = known.matches(key)
+            if device is not None and is_its_key:
                 return device.id
             owner = records.devices.with_key(key.digest())
-        self._note(device, owner, address)
+        later(lambda: self._note(device, owner, address))
         if owner is not None:
             raise DeviceIdentityError(name)
         whose = "device"

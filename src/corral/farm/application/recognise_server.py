@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from corral.farm.domain.access.token import TokenWrongError
+from corral.farm.domain.estate.errors import ServerRemovedError
 
 if TYPE_CHECKING:
     from corral.farm.application.ports.records import Transactions
@@ -19,9 +20,13 @@ class RecogniseServer:
         self._transactions = transactions
 
     def __call__(self, token: Token) -> ServerId:
-        """Give the server's id; raises ``TokenWrongError``."""
+        """Give the server's id; raises ``TokenWrongError``, ``ServerRemovedError``."""
+        digest = token.digest()
         with self._transactions.reading() as records:
-            server = records.servers.with_token(token.digest())
+            server = records.servers.with_token(digest)
+            former = None if server is not None else records.servers.with_former_token(digest)
+        if former is not None:
+            raise ServerRemovedError.on(former.name, f"{former.removed_at:%Y-%m-%d %H:%M} UTC")
         if server is None:
             msg = "server"
             raise TokenWrongError(msg)

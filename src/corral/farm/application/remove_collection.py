@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RemoveCollection:
-    """Forgets a collection that no device is in any more."""
+    """Forgets a collection that no device and no computer is in any more."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
@@ -25,7 +25,7 @@ class RemoveCollection:
         """Give the collection as it was.
 
         Raises ``CollectionUnknownError``, ``CollectionPermanentError``, ``CollectionInUseError``
-        with the names of its devices, and ``CollectionChangedError`` as a change does.
+        with the names of what is in it, and ``CollectionChangedError`` as a change does.
         """
         with self._transactions.writing() as records:
             collection = records.collections.get(name)
@@ -33,8 +33,11 @@ class RemoveCollection:
                 raise CollectionChangedError(name)
             if collection.is_permanent:
                 raise CollectionPermanentError(name)
-            devices = records.devices.in_collection(collection.id)
-            if devices:
-                raise CollectionInUseError(name, [f"device {device.name}" for device in devices])
+            users = [f"device {one.name}" for one in records.devices.in_collection(collection.id)]
+            users += [
+                f"computer {one.name}" for one in records.computers.in_collection(collection.id)
+            ]
+            if users:
+                raise CollectionInUseError(name, users)
             records.collections.remove(collection.id)
         return collection

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from corral.farm.application.choose_version import published_version
-from corral.farm.application.shared_folders import sharers
-from corral.farm.domain.image.replica import Replica
+from corral.farm.application.choose_version import version_to_copy
+from corral.farm.application.note_releases import note_releases
+from corral.farm.application.only_servers import replica_to_be
+from corral.farm.domain.image.errors import CopyLeavesError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from corral.farm.application.ports.records import Records, Transactions
+    from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.sources import Clock
-    from corral.farm.domain.estate.server import Server, ServerName
-    from corral.farm.domain.image.version import Version, VersionName
+    from corral.farm.domain.estate.server import ServerName
+    from corral.farm.domain.image.replica import Replica
+    from corral.farm.domain.image.version import VersionName
 
 
 class ReplicateVersion:
@@ -30,25 +31,25 @@ class ReplicateVersion:
         self._clock = clock
 
     def __call__(self, name: VersionName, to: Sequence[ServerName]) -> tuple[Replica, ...]:
-        """Give the replicas of those servers; ones that were wanted already stay as they are."""
+        """Give the replicas of those servers; ones that were wanted already stay as they are.
+
+        None of them is taken away by a store's policy from now on. Raises ``CopyLeavesError`` for a
+        server that was told to let the version go.
+        """
         now = self._clock.now()
         with self._transactions.writing() as records:
-            version = published_version(records, name)
+            version = version_to_copy(records, name)
+            # What was due until now is released, and waits for no new copy.
+            note_releases(records, records.versions.with_root(version.root), now)
             wanted = []
             for server in [records.servers.get(one) for one in to]:
                 replica = records.replicas.find(server.id, version.root)
                 if replica is None:
-                    replica = _wanted(records, server, version, now)
-                    records.replicas.put(replica)
+                    replica = replica_to_be(records, server, version, now)
                     records.farm.raise_generation()
+                elif replica.is_removing:
+                    raise CopyLeavesError(str(name), server.name)
+                replica = replace(replica, by_hand=True)
+                records.replicas.put(replica)
                 wanted.append(replica)
         return tuple(wanted)
-
-
-def _wanted(records: Records, server: Server, version: Version, now: datetime) -> Replica:
-    """Give the replica to be: complete at once where another server of its folder has it."""
-    for other in sharers(records, server.id):
-        there = records.replicas.find(other.id, version.root)
-        if there is not None and there.is_complete:
-            return replace(there, server_id=server.id, wanted_at=now, fetched_bytes=0)
-    return Replica(server.id, version.root, now, total_bytes=version.size_bytes)

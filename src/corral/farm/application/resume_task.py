@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class ResumeTask:
     """Queues a paused task again; it goes on from what it has done."""
 
-    def __init__(self, transactions: Transactions, clock: Clock, by: Actor) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock, actor: Actor) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._by = by
+        self._actor = actor
 
     def __call__(self, number: TaskNumber) -> Task:
         """Give the task afterwards; raises ``TaskUnknownError``, ``TaskTransitionError``."""
@@ -29,5 +29,5 @@ class ResumeTask:
             task = records.tasks.get(number)
             after = task.to_resume()
             records.tasks.change(task, after)
-            records.tasks.note(number, LogLine(now, f"resumed by {self._by}"))
+            records.tasks.note(number, LogLine(now, f"resumed by {self._actor}"))
         return after

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class RetryTask:
     """Queues a task again that failed or was cancelled."""
 
-    def __init__(self, transactions: Transactions, clock: Clock, by: Actor) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock, actor: Actor) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._by = by
+        self._actor = actor
 
     def __call__(self, number: TaskNumber) -> Task:
         """Give the task afterwards; raises ``TaskUnknownError``, ``TaskTransitionError``."""
@@ -29,5 +29,5 @@ class RetryTask:
             task = records.tasks.get(number)
             after = task.to_retry()
             records.tasks.change(task, after)
-            records.tasks.note(number, LogLine(now, f"to be tried again, says {self._by}"))
+            records.tasks.note(number, LogLine(now, f"to be tried again, says {self._actor}"))
         return after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corral.farm.application.task_kinds import KINDS
+from corral.farm.application.task_kinds import carry_out
 from corral.farm.application.work_on_task import Failed, Finished, PutOff, Stopped
 from corral.farm.domain.errors import DomainError, TryAgainError
 from corral.farm.domain.image.errors import WorkCancelledError
@@ -12,7 +12,7 @@ from corral.farm.domain.task.errors import TaskLostError
 from corral.farm.domain.task.task import Failure
 
 if TYPE_CHECKING:
-    from corral.farm.application.task_kinds import Surroundings, Verbs
+    from corral.farm.application.task_work import Surroundings, Verbs
     from corral.farm.application.work_on_task import Ending
     from corral.farm.domain.task.task import Task
 
@@ -29,7 +29,7 @@ class RunTask:
             # An earlier run made it, and was killed before it could say so.
             return Finished(task.result)
         try:
-            return Finished(KINDS[task.request.kind].run(self._verbs, task, around))
+            return Finished(carry_out(self._verbs, task, around))
         except WorkCancelledError:
             return Stopped()
         except TaskLostError:

@@ -46,10 +46,10 @@ SCHEDULES: Final = Columns[ScheduleView](
 class AddSchedule:
     """Adds a schedule; the workers begin its runs."""
 
-    def __init__(self, transactions: Transactions, clock: Clock, by: Actor) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock, actor: Actor) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._by = by
+        self._actor = actor
 
     def __call__(
         self,
@@ -74,7 +74,7 @@ class AddSchedule:
             request = TaskRequest(
                 kind=kind,
                 object=subject.object,
-                owner=self._by,
+                owner=self._actor,
                 arguments=without_defaults(arguments),
                 server=subject.server,
                 schedule=name,
@@ -116,10 +116,10 @@ class RemoveSchedule:
 class CancelScheduledRun:
     """Cancels the run that is under way; the next one begins when its time has come."""
 
-    def __init__(self, transactions: Transactions, clock: Clock, by: Actor) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock, actor: Actor) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._by = by
+        self._actor = actor
 
     def __call__(self, name: ScheduleName) -> Task:
         """Give the task; raises ``ScheduleUnknownError``, ``ScheduleNotRunningError``."""
@@ -131,7 +131,7 @@ class CancelScheduledRun:
                 raise ScheduleNotRunningError(name)
             after = task.to_cancel(now)
             records.tasks.change(task, after)
-            line = f"to be cancelled, says {self._by}; the schedule stays"
+            line = f"to be cancelled, says {self._actor}; the schedule stays"
             records.tasks.note(task.number, LogLine(now, line))
         return after
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from corral.farm.domain.delivery.rebalance import BalanceChangedError
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -34,11 +36,17 @@ class SetBalance:
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
-    def __call__(self, wish: BalanceWish) -> BalanceRules:
-        """Change what is wished for; raises ``BalanceRuleError``."""
+    def __call__(self, wish: BalanceWish, revision: int | None = None) -> BalanceRules:
+        """Change what is wished for.
+
+        Raises ``BalanceRuleError``, and ``BalanceChangedError`` if ``revision`` is given and is not
+        that of the rules any more.
+        """
         with self._transactions.writing() as records:
             seen = records.balance.get()
+            if revision not in (None, seen.revision):
+                raise BalanceChangedError
             rules = wish.applied_to(seen)
             if rules != seen:
                 records.balance.change(seen, rules)
-            return rules
+            return records.balance.get()

@@ -38,5 +38,12 @@ def note_for_sharers(records: Records, complete: Replica) -> None:
         known = records.replicas.find(other.id, complete.root)
         if known is None or not (known.is_complete or known.is_removing or known.doubt):
             records.replicas.put(
-                replace(complete, server_id=other.id, fetched_bytes=0, doubt=0, problem="")
+                replace(
+                    complete,
+                    server_id=other.id,
+                    fetched_bytes=0,
+                    doubt=0,
+                    problem="",
+                    by_hand=known is not None and known.by_hand,
+                )
             )

@@ -7,14 +7,18 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from corral.farm.application.let_go import surplus_of
+from corral.farm.application.share_line import share_of
 from corral.farm.domain.estate.server import ServerState
 from corral.farm.domain.image.replica import ReplicaState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
+    from corral.farm.domain.estate.replication import Stays
     from corral.farm.domain.estate.server import Server, ServerId
     from corral.farm.domain.estate.store import FolderId
     from corral.farm.domain.image.replica import Replica
@@ -34,13 +38,17 @@ class CopyState(StrEnum):
     MISSING = "missing"
     """Wanted, and not a byte is on its way; the problem says why, if the server said it."""
     DAMAGED = "damaged"
+    SURPLUS = "surplus"
+    """In step, and more than the store's policy asks for; the problem says why it stays yet."""
+    LEAVING = "leaving"
+    """Its server was told to let it go, and has not said that it has."""
     UNREACHABLE = "unreachable"
     """The server is silent: what it last said may not hold any more."""
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing is to be waited for."""
-        return self in {CopyState.IN_STEP, CopyState.SHARED}
+        return self in {CopyState.IN_STEP, CopyState.SHARED, CopyState.SURPLUS}
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class CopyView:
     """Of the image's size, those whose chunks are there."""
     left_bytes: int
     time_left: timedelta | None
-    """At the rate since it was wanted, or at the site's limit; none if that cannot be said."""
+    """At the pace of late, but no faster than its share of the site's line; none if unknown."""
     problem: str
 
     @property
@@ -76,10 +84,33 @@ class ShowReplication:
         now = self._clock.now()
         with self._transactions.reading() as records:
             servers = {server.id: server for server in records.servers.all()}
-            replicas = [r for r in records.replicas.all() if not r.is_removing]
+            replicas = records.replicas.all()
             first_in_folder = _first_complete(replicas, servers)
+            stores = {store.id: store for store in records.stores.all()}
+            keepers = {
+                one: [
+                    server
+                    for server in servers.values()
+                    if server.store.belongs_to == one and not server.relay
+                ]
+                for one in stores
+            }
+            too_many = {
+                (one.folder, root): one.stays
+                for root in {replica.root for replica in replicas}
+                for store in stores.values()
+                for one in surplus_of(records, store, keepers[store.id], root, now)
+            }
             views = [
-                _view(records, version, replica, servers[replica.server_id], now, first_in_folder)
+                _view(
+                    records,
+                    version,
+                    replica,
+                    servers[replica.server_id],
+                    now,
+                    first_in_folder,
+                    too_many,
+                )
                 for version in records.versions.all()
                 if version.is_published
                 for replica in replicas
@@ -89,12 +120,12 @@ class ShowReplication:
 
 
 def _first_complete(
-    replicas: list[Replica], servers: dict[ServerId, Server]
+    replicas: Sequence[Replica], servers: dict[ServerId, Server]
 ) -> dict[_Place, ServerId]:
     """For each folder and root, the server that brought it there."""
     first: dict[_Place, Replica] = {}
     for replica in replicas:
-        if replica.completed_at is None:
+        if replica.completed_at is None or replica.is_removing:
             continue
         key = (servers[replica.server_id].store.id, replica.root)
         known = first.get(key)
@@ -113,30 +144,39 @@ def _view(  # noqa: PLR0913, PLR0917 - facts of one cell of the table
     server: Server,
     now: datetime,
     first_in_folder: dict[_Place, ServerId],
+    too_many: dict[_Place, Stays],
 ) -> CopyView:
     state = _state(replica, server, now)
     if state is CopyState.IN_STEP:
         brought_by = first_in_folder.get((server.store.id, replica.root), server.id)
         state = CopyState.IN_STEP if brought_by == server.id else CopyState.SHARED
+    problem = replica.problem
+    stays = too_many.get((server.store.id, replica.root))
+    if state.is_settled and stays is not None:
+        state, problem = CopyState.SURPLUS, problem or stays.value
     done = (
-        version.size_bytes if replica.is_complete else min(replica.done_bytes, version.size_bytes)
+        version.size_bytes
+        if replica.is_complete or replica.is_removing
+        else min(replica.done_bytes, version.size_bytes)
     )
     left = version.size_bytes - done
-    rate = records.sites.with_id(server.site_id).bandwidth.rate_at(now)
+    rate = share_of(records, server, now) if state is CopyState.COPYING else None
     return CopyView(
         version=version,
         server=server,
         state=state,
         done_bytes=done,
         left_bytes=left,
-        time_left=_time_left(replica, left, rate) if state is CopyState.COPYING else None,
-        problem=replica.problem,
+        time_left=time_left(replica, left, rate) if state is CopyState.COPYING else None,
+        problem=problem,
     )
 
 
 def _state(replica: Replica, server: Server, now: datetime) -> CopyState:
     if server.state(now) is ServerState.UNKNOWN:
         return CopyState.UNREACHABLE
+    if replica.is_removing:
+        return CopyState.LEAVING
     if replica.state is ReplicaState.DAMAGED:
         return CopyState.DAMAGED
     if replica.is_complete:
@@ -144,13 +184,10 @@ def _state(replica: Replica, server: Server, now: datetime) -> CopyState:
     return CopyState.COPYING if replica.done_bytes else CopyState.MISSING
 
 
-def _time_left(replica: Replica, left: int, limit: int | None) -> timedelta | None:
-    if replica.reported_at is None or not replica.done_bytes:
-        return None
-    seconds = (replica.reported_at - replica.wanted_at).total_seconds()
-    if seconds <= 0:
-        return None
-    rate = replica.done_bytes / seconds
+def time_left(replica: Replica, left: int, limit: int | None) -> timedelta | None:
+    """Say how long a copy that is under way will take; none if that is unknown."""
+    rate = replica.bytes_per_second
     if limit is not None:
-        rate = min(rate, float(limit))
-    return timedelta(seconds=round(left / rate))
+        rate = min(rate, limit)
+    # Slower than this, nothing is known: what stands still has no end.
+    return None if not rate else timedelta(seconds=round(left / rate))

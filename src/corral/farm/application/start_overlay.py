@@ -71,6 +71,8 @@ class Start:
     """The version that it starts from; of a writable disk, the one below."""
     cache: WriteCache
     """Where it is to write; where a server keeps its writes for good this says nothing."""
+    setting: CacheSetting
+    """What that was made of."""
     kind: OverlayKind | None = None
     """What its writes on a server are for, if they go there."""
     overlay: Overlay | None = None
@@ -86,7 +88,8 @@ def start_of(records: Records, device: Device, told: Told, now: datetime) -> Sta
     if device.assignment is None:
         raise DeviceUnassignedError(device.name)
     image = records.images.with_id(device.assignment.image_id)
-    cache = cache_of(records, device, image, told)
+    setting = setting_of(records, device, image)
+    cache = used_cache(device, setting, told)
     mine = {
         one.kind: one for one in records.overlays.of_device(device.id) if one.image_id == image.id
     }
@@ -96,17 +99,17 @@ def start_of(records: Records, device: Device, told: Told, now: datetime) -> Sta
     ):
         overlay = mine.get(kind)
         if applies and overlay is not None:
-            return Start(_base(records, device, overlay), cache, kind, overlay)
+            return Start(_base(records, device, overlay), cache, setting, kind, overlay)
     version = _version_to_start(records, device, image, now)
     if image.mode is ImageMode.CUSTOM:
-        return Start(version, cache, OverlayKind.CUSTOM)
+        return Start(version, cache, setting, OverlayKind.CUSTOM)
     if not cache.is_on_server:
-        return Start(version, cache)
+        return Start(version, cache, setting)
     kind = OverlayKind(cache.value)
     overlay = mine.get(kind)
     if overlay is not None and not _serves_again(records, overlay, version, now):
         overlay = None
-    return Start(version, cache, kind, overlay)
+    return Start(version, cache, setting, kind, overlay)
 
 
 def prepare_start(  # noqa: PLR0913, PLR0917 - what one start needs
@@ -132,7 +135,7 @@ def prepare_start(  # noqa: PLR0913, PLR0917 - what one start needs
     version = start.version
     limit = None
     if start.kind.is_cache:
-        limit = _setting(records, device, records.images.with_id(version.image_id)).limit_bytes
+        limit = start.setting.limit_bytes
     records.overlays.add(
         Overlay(
             id=OverlayId(ids.new()),
@@ -192,13 +195,13 @@ def running_overlay(records: Records, device: Device, root: RootHash) -> Overlay
     )
 
 
-def _setting(records: Records, device: Device, image: Image) -> CacheSetting:
+def setting_of(records: Records, device: Device, image: Image) -> CacheSetting:
+    """Give the device's own setting, or else its image's."""
     return records.device_caches.with_id(device.id).setting or image.write_cache
 
 
-def cache_of(records: Records, device: Device, image: Image, told: Told) -> WriteCache:
-    """Say where a device of the image is to write; raises ``CacheDiskMissingError``."""
-    setting = _setting(records, device, image)
+def used_cache(device: Device, setting: CacheSetting, told: Told) -> WriteCache:
+    """Say where the device is to write; raises ``CacheDiskMissingError``."""
     return setting.without_disk(device.name) if told.has_disk is False else setting.kind
 
 

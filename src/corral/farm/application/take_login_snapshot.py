@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corral.farm.application.choose_servers import supposed_caller
 from corral.farm.application.log_device_in import answer_to_login
 from corral.farm.application.one_moment import remembering
 from corral.farm.domain.errors import DomainError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from corral.farm.application.log_device_in import LoginAnswer
+    from corral.farm.application.ports.certificates import CertificateAuthority
     from corral.farm.application.ports.farm_key import FarmKey
     from corral.farm.application.ports.records import Transactions
     from corral.farm.application.ports.sources import Clock
@@ -27,14 +29,26 @@ class LoginSnapshot:
     taken_at: datetime
     answers: tuple[LoginAnswer, ...]
     """In the order of the devices' names; a device that would have been refused is not there."""
+    authority: str
+    """The farm's root certificate."""
 
 
 class TakeLoginSnapshot:
-    """Answers every device's login at once, changing nothing."""
+    """Answers every device's login at once, changing nothing.
 
-    def __init__(self, transactions: Transactions, key: FarmKey, clock: Clock) -> None:
+    Limits keep nobody out of it: it is for a time when nobody counts.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        key: FarmKey,
+        authority: CertificateAuthority,
+        clock: Clock,
+    ) -> None:
         self._transactions = transactions
         self._key = key
+        self._authority = authority
         self._clock = clock
 
     def __call__(self) -> LoginSnapshot:
@@ -45,10 +59,12 @@ class TakeLoginSnapshot:
             moment = remembering(records)
             for device in records.devices.all():
                 try:
-                    answers.append(answer_to_login(moment, device, self._key, now))
+                    later = supposed_caller(moment, device, is_for_later=True)
+                    answer = answer_to_login(moment, device, self._key, now, caller=later)
                 except DomainError:
                     # It would be refused with the database there; without, it is told that the
                     # snapshot has nothing for it.
                     continue
+                answers.append(answer)
             farm = records.farm.get()
-        return LoginSnapshot(farm, now, tuple(answers))
+        return LoginSnapshot(farm, now, tuple(answers), self._authority.root(farm))

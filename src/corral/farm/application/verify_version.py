@@ -92,7 +92,7 @@ def server_to_check(records: Records, version: Version, name: ServerName | None)
         return records.servers.get(name)
     held = (ReplicaState.COMPLETE, ReplicaState.DAMAGED)
     holders = {r.server_id for r in records.replicas.of_root(version.root) if r.state in held}
-    for server in records.servers.all():
+    for server in sorted(records.servers.all(), key=lambda one: one.relay):
         if server.id in holders:
             return server
     raise VersionNotHeldError(str(version.name), None)

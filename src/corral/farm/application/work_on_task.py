@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.records import Records, Transactions
     from corral.farm.application.ports.sources import Clock
     from corral.farm.application.progress import Amounts
-    from corral.farm.domain.task.limits import Limits
     from corral.farm.domain.task.number import TaskNumber
     from corral.farm.domain.task.task import Failure
 
@@ -55,10 +54,9 @@ Ending: TypeAlias = Finished | Failed | Stopped | PutOff
 class ClaimTask:
     """Begins a run, if it is still to be begun and no limit is in its way."""
 
-    def __init__(self, transactions: Transactions, clock: Clock, limits: Limits) -> None:
+    def __init__(self, transactions: Transactions, clock: Clock) -> None:
         self._transactions = transactions
         self._clock = clock
-        self._limits = limits
 
     def __call__(self, number: TaskNumber, run: int, worker: str) -> Task | None:
         """Give the running task; ``None`` if this run is not to be begun, here or at all."""
@@ -71,7 +69,7 @@ class ClaimTask:
             if task.state is not TaskState.QUEUED or task.run != run:
                 return None
             running = [one for one in records.tasks.active() if one.state is TaskState.RUNNING]
-            if reason := self._limits.reached_by(task, running):
+            if reason := records.task_rules.get().limits.reached_by(task, running):
                 records.tasks.keep(task.put_off(reason))
                 return None
             claimed = task.claimed(worker, now)

@@ -23,6 +23,13 @@ class FarmKey(Protocol):
         """Give the signature (64 bytes); the same message always gives the same one."""
         ...
 
+    def derive(self, purpose: bytes, size: int) -> bytes:
+        """Give secret bytes that follow from the key and the purpose, and tell nothing of either.
+
+        The same each time: what is made of them need not be kept.
+        """
+        ...
+
 
 class SignatureCheck(Protocol):
     """The mathematics of checking; needs no secret."""

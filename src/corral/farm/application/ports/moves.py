@@ -41,7 +41,10 @@ class Balance(Protocol):
         ...
 
     def change(self, seen: BalanceRules, after: BalanceRules) -> None:
-        """Replace ``seen`` by ``after``."""
+        """Replace ``seen`` by ``after``, and raise the revision.
+
+        Raises ``BalanceChangedError`` if they were changed since they were seen.
+        """
         ...
 
     def last_round_at(self) -> datetime | None:

@@ -17,21 +17,61 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.accounts import AccessTokens, Accounts, Groups, RoleGrants
     from corral.farm.application.ports.affinities import Affinities
     from corral.farm.application.ports.audit import Audit
+    from corral.farm.application.ports.backups import (
+        BackupRulesRecord,
+        Backups,
+        Observations,
+        Restorations,
+    )
     from corral.farm.application.ports.collections import Collections
+    from corral.farm.application.ports.computers import (
+        CheckIns,
+        ComputerEvents,
+        ComputerOrders,
+        Computers,
+        RegistrationCodes,
+    )
     from corral.farm.application.ports.device_caches import DeviceCaches
+    from corral.farm.application.ports.library import (
+        LibraryItems,
+        LibraryRulesRecord,
+        Publishers,
+    )
     from corral.farm.application.ports.moves import Balance, Moves
     from corral.farm.application.ports.overlays import Overlays
     from corral.farm.application.ports.places import Places
+    from corral.farm.application.ports.rollouts import KitAssignments, RolloutMembers, Rollouts
     from corral.farm.application.ports.sites import Sites
     from corral.farm.application.ports.stores import Stores
+    from corral.farm.application.ports.task_rules import TaskRulesRecord
     from corral.farm.application.ports.tasks import Schedules, Tasks, Workers
+    from corral.farm.application.ports.upgrades import (
+        Acceptances,
+        Blueprints,
+        Canaries,
+        Consoles,
+        ReleaseOrders,
+        Upgrades,
+    )
+    from corral.farm.application.ports.users import (
+        ImageAssignments,
+        ImagePolicies,
+        UserGroups,
+        Users,
+    )
     from corral.farm.application.ports.version_changes import VersionChanges
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.delivery.device import Device, DeviceId, DeviceName, Login
     from corral.farm.domain.delivery.session import Session
     from corral.farm.domain.estate.collection import CollectionId
     from corral.farm.domain.estate.farm import Farm
-    from corral.farm.domain.estate.server import LastReport, Server, ServerId, ServerName
+    from corral.farm.domain.estate.server import (
+        FormerServer,
+        LastReport,
+        Server,
+        ServerId,
+        ServerName,
+    )
     from corral.farm.domain.image.image import Image, ImageId, ImageName
     from corral.farm.domain.image.replica import Replica
     from corral.farm.domain.image.root import RootHash
@@ -49,8 +89,19 @@ class FarmRecord(Protocol):
         """Give the farm; raises ``FarmUnknownError`` before it was set up."""
         ...
 
+    def change(self, seen: Farm, after: Farm) -> Farm:
+        """Take name and URLs of ``after``, and give the farm with its new revision.
+
+        Raises ``FarmChangedError`` if it was changed since it was seen.
+        """
+        ...
+
     def raise_generation(self) -> None:
         """Say that stream processes have something new to learn."""
+        ...
+
+    def raise_generation_to(self, generation: int) -> None:
+        """Begin to count anew, at least one above what it was: for a farm that was restored."""
         ...
 
 
@@ -93,9 +144,20 @@ class Servers(Protocol):
         """Remember what the server last said of itself."""
         ...
 
+    def remove(self, server_id: ServerId, now: datetime) -> None:
+        """Forget it with its folder, but for its token; logins that led to it led nowhere known.
+
+        The caller has seen that it holds nothing any more.
+        """
+        ...
+
+    def with_former_token(self, digest: TokenDigest) -> FormerServer | None:
+        """Give the removed one whose token had that digest."""
+        ...
+
 
 class Images(Protocol):
-    """The images."""
+    """The images. By name and in lists only those that machines start from, not the library's."""
 
     def add(self, image: Image) -> None:
         """Add one; raises ``ImageNameTakenError``."""
@@ -110,7 +172,11 @@ class Images(Protocol):
         ...
 
     def with_id(self, image_id: ImageId) -> Image:
-        """Give the one with that id; raises ``ImageUnknownError``."""
+        """Give the one with that id, the library's too; raises ``ImageUnknownError``."""
+        ...
+
+    def find_of_library(self, name: ImageName) -> Image | None:
+        """Give the library's one of that name, if there is one."""
         ...
 
     def change(self, seen: Image, after: Image) -> None:
@@ -118,6 +184,17 @@ class Images(Protocol):
 
         Raises ``ImageChangedError`` if its revision is not as seen.
         """
+        ...
+
+    def remove(self, image_id: ImageId) -> None:
+        """Forget it with its versions and their history, but for its name and last number.
+
+        The caller has seen that nothing uses it. Logins with it led to no image that is known.
+        """
+        ...
+
+    def find_last_number(self, name: ImageName) -> int:
+        """Give the highest number of a removed image of that name; 0 if there was none."""
         ...
 
     def all(self) -> Sequence[Image]:
@@ -133,6 +210,14 @@ class Versions(Protocol):
 
         Raises ``VersionChangedError`` if the image's last number is not the one before it: somebody
         else published in the meantime.
+        """
+        ...
+
+    def adopt(self, version: Version) -> None:
+        """Add one that was published before the farm was restored, and is not known any more.
+
+        The image's last number is raised to its number unless it is higher already. Raises
+        ``VersionChangedError`` if there is one of that name.
         """
         ...
 
@@ -178,6 +263,10 @@ class Replicas(Protocol):
 
     def all(self) -> Sequence[Replica]:
         """Give all of them, in the order of server names, then roots."""
+        ...
+
+    def count_complete(self) -> int:
+        """Give how many are complete."""
         ...
 
     def remove(self, server_id: ServerId, root: RootHash) -> None:
@@ -385,8 +474,138 @@ class Records(Protocol):
         ...
 
     @property
+    def task_rules(self) -> TaskRulesRecord:
+        """The rules for tasks."""
+        ...
+
+    @property
     def workers(self) -> Workers:
         """The workers."""
+        ...
+
+    @property
+    def backups(self) -> Backups:
+        """The backups that were made."""
+        ...
+
+    @property
+    def backup_rules(self) -> BackupRulesRecord:
+        """Where they go."""
+        ...
+
+    @property
+    def library_items(self) -> LibraryItems:
+        """What is in the library."""
+        ...
+
+    @property
+    def publishers(self) -> Publishers:
+        """Whose kits are believed."""
+        ...
+
+    @property
+    def library_rules(self) -> LibraryRulesRecord:
+        """Where files are imported from."""
+        ...
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """The rollouts."""
+        ...
+
+    @property
+    def rollout_members(self) -> RolloutMembers:
+        """Their machines."""
+        ...
+
+    @property
+    def kit_assignments(self) -> KitAssignments:
+        """Which kits computers were given."""
+        ...
+
+    @property
+    def restorations(self) -> Restorations:
+        """What the farm was restored from."""
+        ...
+
+    @property
+    def observations(self) -> Observations:
+        """What servers said since."""
+        ...
+
+    @property
+    def users(self) -> Users:
+        """The users."""
+        ...
+
+    @property
+    def user_groups(self) -> UserGroups:
+        """The user groups."""
+        ...
+
+    @property
+    def image_assignments(self) -> ImageAssignments:
+        """Who gets which image."""
+        ...
+
+    @property
+    def image_policies(self) -> ImagePolicies:
+        """How machines of images are run."""
+        ...
+
+    @property
+    def computers(self) -> Computers:
+        """The computers."""
+        ...
+
+    @property
+    def registration_codes(self) -> RegistrationCodes:
+        """What registers computers."""
+        ...
+
+    @property
+    def check_ins(self) -> CheckIns:
+        """What computers last said."""
+        ...
+
+    @property
+    def computer_events(self) -> ComputerEvents:
+        """What happened on computers."""
+        ...
+
+    @property
+    def computer_orders(self) -> ComputerOrders:
+        """What computers were last told."""
+        ...
+
+    @property
+    def upgrades(self) -> Upgrades:
+        """The upgrades of the farm itself."""
+        ...
+
+    @property
+    def blueprints(self) -> Blueprints:
+        """Their steps."""
+        ...
+
+    @property
+    def release_orders(self) -> ReleaseOrders:
+        """What each server is to have and run."""
+        ...
+
+    @property
+    def canaries(self) -> Canaries:
+        """What was read through servers to try them."""
+        ...
+
+    @property
+    def acceptances(self) -> Acceptances:
+        """Risks that somebody has accepted."""
+        ...
+
+    @property
+    def consoles(self) -> Consoles:
+        """The command lines that people have worked with lately."""
         ...
 
 

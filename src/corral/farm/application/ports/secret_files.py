@@ -19,8 +19,11 @@ class SecretFiles(Protocol):
     An existing file is replaced as a whole. Raises ``DiskUnreadableError`` if that fails.
     """
 
-    def for_server(self, farm: Farm, server: Server, token: Token) -> Path:
-        """Write the file that the server's stream process starts from; give its path."""
+    def for_server(self, farm: Farm, server: Server, token: Token, root: str) -> Path:
+        """Write the file that the server's stream process starts from; give its path.
+
+        ``root`` is the farm's root certificate, by which the server knows the farm.
+        """
         ...
 
     def for_device(self, device: DeviceName, key: Token, path: Path | None) -> Path:

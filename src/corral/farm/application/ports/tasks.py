@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from corral.farm.domain.task.engine import EngineState
     from corral.farm.domain.task.limits import Limits
@@ -48,6 +49,14 @@ class Tasks(Protocol):
 
     def ended(self, limit: int) -> Sequence[Task]:
         """Give the last ``limit`` of those that have ended."""
+        ...
+
+    def prune(self, before: datetime, at_most: int) -> Sequence[Task]:
+        """Forget those that ended before that instant, with their logs, and give them.
+
+        The oldest first, and no more than ``at_most``. The task with the highest number stays: its
+        number must not be given again.
+        """
         ...
 
     def note(self, number: TaskNumber, line: LogLine) -> None:
@@ -120,6 +129,10 @@ class TaskEngine(Protocol):
 
     def withdraw(self, number: TaskNumber, run: int) -> None:
         """Forget a run, begun or not, so that it takes up no place; quietly done if unknown."""
+        ...
+
+    def forget(self, tasks: Collection[Task]) -> None:
+        """Keep nothing of any run of these tasks, which have ended."""
         ...
 
     def keep_schedules(self, schedules: Collection[Schedule]) -> None:
