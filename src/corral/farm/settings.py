@@ -38,9 +38,20 @@ class FarmSettings:
         the one in the folder. Raises ``FarmSettingsUnusableError``.
         """
         chosen = (folder or Path(environment.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)).absolute()
-        settings = cls(chosen, f"{_EMBEDDED}{chosen / 'farm.db'}")
+        settings = cls.embedded(chosen)
         url = environment.get(DATABASE_VARIABLE) or _kept_database(settings.settings_file)
         return settings.with_database(url) if url else settings
+
+    @classmethod
+    def embedded(cls, folder: Path) -> FarmSettings:
+        """Give those of a farm with its database in its folder."""
+        return cls(folder, f"{_EMBEDDED}{folder / 'farm.db'}")
+
+    def with_folder(self, folder: Path) -> FarmSettings:
+        """Give the same in another folder, and an embedded database with it."""
+        if self.database_file is not None:
+            return FarmSettings(folder, f"{_EMBEDDED}{folder / self.database_file.name}")
+        return replace(self, folder=folder)
 
     def with_database(self, url: str) -> FarmSettings:
         """Give the same with another database."""
@@ -72,6 +83,11 @@ class FarmSettings:
     def key_file(self) -> Path:
         """The farm's signing key."""
         return self.folder / "farm.key"
+
+    @property
+    def logins_file(self) -> Path:
+        """The snapshot of logins that an API process on this machine keeps."""
+        return self.folder / "logins.json"
 
     @property
     def locks_folder(self) -> Path:

@@ -71,6 +71,11 @@ def request_id(given: str | None) -> str:
     return secrets.token_hex(16)
 
 
+def current_request_id() -> str:
+    """Give the id of the request that this thread or coroutine is at; nothing if it is at none."""
+    return str(structlog.contextvars.get_contextvars().get("request", ""))
+
+
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Put dots in the place of every value whose name is that of a secret."""
     return {name: "…" if name.lower() in _SECRET_NAMES else value for name, value in event.items()}

@@ -128,6 +128,12 @@ class DurableTaskEngine:
         except error.DBOSNonExistentWorkflowError:
             return
 
+    def forget(self, tasks: Collection[Task]) -> None:
+        """Delete the workflow of each run."""
+        ids = [_id(task.number, run) for task in tasks for run in range(1, task.run + 1)]
+        if ids:
+            DBOS.delete_workflows(ids)
+
     def keep_schedules(self, schedules: Collection[Schedule]) -> None:
         """Make the schedules of the engine these."""
         wanted = tuple(schedules)

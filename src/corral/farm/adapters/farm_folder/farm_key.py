@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -49,6 +51,12 @@ class FileFarmKey:
     def sign(self, message: bytes) -> bytes:
         """Give the signature."""
         return self._key.sign(message)
+
+    def derive(self, purpose: bytes, size: int) -> bytes:
+        """Give secret bytes for a purpose (HKDF with SHA-256)."""
+        return HKDF(hashes.SHA256(), size, salt=None, info=purpose).derive(
+            self._key.private_bytes_raw()
+        )
 
     @cached_property
     def _key(self) -> Ed25519PrivateKey:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from corral.farm.adapters.farm_folder.farm_key import is_signed
 from corral.farm.adapters.farm_folder.private_file import write_private_file
-from corral.farm.domain.access.token import TokenDigest, TokenWrongError
+from corral.farm.domain.access.token import NOBODYS_DIGEST, TokenDigest
 from corral.farm.domain.delivery.errors import LoginAwaitsFarmError, LoginsUnusableError
 from corral.wire.logins import LoginSnapshot, SignedLogins, signed_message
 
@@ -52,10 +52,23 @@ class KeptLogins:
         """When it was taken; none if there is no snapshot."""
         return None if self._known is None else _moment(self._known.snapshot)
 
+    def age_seconds(self, now: datetime) -> int | None:
+        """How long ago it was taken; none if there is no snapshot. No clock makes it negative."""
+        taken_at = self.taken_at
+        return None if taken_at is None else max(0, int((now - taken_at).total_seconds()))
+
     @property
     def device_count(self) -> int:
         """How many devices it can answer."""
         return 0 if self._known is None else len(self._known.devices)
+
+    def ends(self, now: datetime) -> tuple[datetime, ...]:
+        """Give when the answers end that it can still give, the first one first."""
+        if self._known is None:
+            return ()
+        moments = sorted(one.answer.expires_at for one in self._known.devices.values())
+        still = (one for one in moments if one > now.timestamp())
+        return tuple(datetime.fromtimestamp(one, UTC) for one in still)
 
     def load(self) -> bool:
         """Read the file of an earlier run; False if there is none.
@@ -96,8 +109,10 @@ class KeptLogins:
     def answer(self, device: str, key: Token, running: str | None, now: datetime) -> LoginAnswer:
         """Give what the device was to be answered when the snapshot was taken.
 
-        Raises ``LoginAwaitsFarmError`` for a device that it does not know or that runs another
-        version by now, or if its ticket has ended; ``TokenWrongError``.
+        Raises ``LoginAwaitsFarmError`` for a device that it does not know, for a wrong key, for a
+        device that runs another version by now, and if its ticket has ended. A snapshot does not
+        know all devices, so that the same answer to all of these is the only one that tells nobody
+        which names there are; it takes as long for each.
         """
         known = self._known
         if known is None:
@@ -105,15 +120,17 @@ class KeptLogins:
             raise LoginAwaitsFarmError(device, never)
         taken = _moment(known.snapshot).isoformat()
         found = known.devices.get(device)
-        if found is None:
+        digest = NOBODYS_DIGEST if found is None else base64.b64decode(found.key_digest)
+        is_its_key = TokenDigest(digest).matches(key)
+        if found is None or not is_its_key:
             raise LoginAwaitsFarmError(device, taken)
-        if not TokenDigest(base64.b64decode(found.key_digest)).matches(key):
-            whose = "device"
-            raise TokenWrongError(whose)
         is_over = found.answer.expires_at <= now.timestamp()
         if is_over or running not in {None, found.answer.root}:
             raise LoginAwaitsFarmError(device, taken)
-        return found.answer.model_copy(update={"answered_from": known.snapshot.taken_at})
+        requires_tls = any(server.tls for server in found.answer.servers)
+        root = known.snapshot.certificate_authority if requires_tls else None
+        update = {"answered_from": known.snapshot.taken_at, "certificate_authority": root}
+        return found.answer.model_copy(update=update)
 
     def _believed(self, signed: SignedLogins) -> _Known:
         message = signed_message(signed.snapshot)

@@ -33,10 +33,11 @@ def write_private_file(path: Path, content: bytes) -> None:
         with suppress(OSError):
             beside.unlink()
         raise
-    _make_durable(path.parent)
+    make_durable(path.parent)
 
 
-def _make_durable(folder: Path) -> None:
+def make_durable(folder: Path) -> None:
+    """Have a folder's names survive a power cut; raises ``OSError``."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

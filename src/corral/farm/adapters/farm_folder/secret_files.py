@@ -26,7 +26,7 @@ class FolderSecretFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def for_server(self, farm: Farm, server: Server, token: Token) -> Path:
+    def for_server(self, farm: Farm, server: Server, token: Token, root: str) -> Path:
         """Write ``servers/<name>.json``, from which ``corral serve stream`` starts."""
         content = {
             "format": _FORMAT,
@@ -38,6 +38,7 @@ class FolderSecretFiles:
             "store": str(server.store.path),
             "listen": [str(address) for address in server.listen],
             "chunks": str(server.chunks_listen),
+            "certificate_authority": root,
         }
         path = self._folder / "servers" / f"{server.name}.json"
         return _written(path, json.dumps(content, indent=2) + "\n")

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from corral.farm.application.ports.chunk_stores import (
+    CollectionPlan,
     Difference,
     ImportedDisk,
+    SealedDisk,
+    StoreCollection,
     StoreHealing,
+    StoreScrub,
     StoreVerification,
 )
 from corral.farm.application.ports.disk_files import RawFile
@@ -23,19 +27,23 @@ from corral.farm.domain.image.errors import (
     DiskUnreadableError,
     StoreDamagedError,
     StoreFullError,
+    StoreNeedsHealingError,
     StoreNotAStoreError,
     StoreOtherFarmError,
+    StoreUnreachableError,
     WorkCancelledError,
 )
+from corral.farm.domain.image.overlay_errors import OverlayHeldError, OverlayUnknownError
 from corral.farm.domain.image.root import RootHash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
-    from corral.farm.application.ports.chunk_stores import Peers
+    from corral.farm.application.ports.chunk_stores import Peers, ScrubOrder
     from corral.farm.application.ports.disk_files import ReadableDisk
     from corral.farm.application.progress import Progress
     from corral.farm.domain.estate.farm import FarmId
+    from corral.farm.domain.image.overlay import OverlayId
 
 CHUNK_BYTES: Final = 65_536
 
@@ -48,10 +56,15 @@ class MemoryChunkStore:
     farm: FarmId
     id: FolderId
     files: MutableMapping[Path, bytes]
+    others: Mapping[Path, MemoryChunkStore] = field(default_factory=dict)
     space_bytes: int = 1 << 40
     chunks: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[RootHash, tuple[str, ...]] = field(default_factory=dict)
     sizes: dict[RootHash, int] = field(default_factory=dict)
+    overlays: dict[OverlayId, bytes] = field(default_factory=dict)
+    """What devices wrote, as whole disks."""
+    held_overlays: set[OverlayId] = field(default_factory=set)
+    """Those that somebody else has open."""
 
     def import_disk(self, disk: ReadableDisk, progress: Progress) -> ImportedDisk:
         """Cut a file into chunks and keep what is new."""
@@ -85,6 +98,21 @@ class MemoryChunkStore:
         self.sizes[root] = len(content)
         return ImportedDisk(root, len(content), len(names), zero, new_chunks, stored)
 
+    def seal(self, overlay: OverlayId, base: RootHash, progress: Progress) -> SealedDisk:
+        """Import the whole disk."""
+        del base
+        if overlay not in self.overlays:
+            raise OverlayUnknownError(str(overlay))
+        if overlay in self.held_overlays:
+            raise OverlayHeldError(str(overlay))
+        path, content = Path(f"/memory/overlays/{overlay}"), self.overlays[overlay]
+        self.files[path] = content
+        try:
+            sealed = self.import_disk(RawFile(path, len(content)), progress)
+        finally:
+            del self.files[path]
+        return SealedDisk(sealed.root, sealed.size_bytes)
+
     def holds(self, root: RootHash) -> bool:
         """Whether every chunk of the version is here, by name."""
         names = self.manifests.get(root)
@@ -105,6 +133,9 @@ class MemoryChunkStore:
         """Hash everything again."""
         meter = _Meter(sum(map(len, self.chunks.values())))
         progress.watch(meter)
+        if meter.is_cancelled:
+            what = "the verification"
+            raise WorkCancelledError(what)
         damaged = self._damaged()
         meter.done_bytes = meter.total_bytes
         affected = frozenset(
@@ -119,6 +150,60 @@ class MemoryChunkStore:
         del peers
         damaged = self.verify(progress).damaged_chunks
         return StoreHealing(damaged, 0, 0)
+
+    def plan_collection(self, named: frozenset[RootHash]) -> CollectionPlan:
+        """Weigh what no version names."""
+        live = self._live()
+        if live - self.chunks.keys():
+            reason = "a version lacks chunks"
+            raise StoreNeedsHealingError(self.path, reason)
+        dead_bytes = sum(len(chunk) for name, chunk in self.chunks.items() if name not in live)
+        return CollectionPlan(
+            named_roots=named,
+            kept_roots=frozenset(self.manifests),
+            incomplete_roots=frozenset(),
+            live_bytes=sum(len(self.chunks[name]) for name in live),
+            dead_bytes=dead_bytes,
+            freed_bytes=dead_bytes,
+            copied_bytes=0,
+        )
+
+    def collect(self, plan: CollectionPlan, progress: Progress) -> StoreCollection:
+        """Drop what no version names."""
+        plan = self.plan_collection(plan.named_roots)
+        meter = _Meter(plan.freed_bytes)
+        progress.watch(meter)
+        if meter.is_cancelled:
+            what = "the collection"
+            raise WorkCancelledError(what)
+        for name in self.chunks.keys() - self._live():
+            del self.chunks[name]
+        meter.done_bytes = plan.freed_bytes
+        return StoreCollection(plan, plan.freed_bytes, 0)
+
+    def fetch(self, root: RootHash, peers: Peers, progress: Progress) -> None:
+        """Take it out of a folder at hand; there is nobody else to fetch from."""
+        del progress
+        for folder in peers.folders:
+            other = self.others.get(folder)
+            if other is not None and other.holds(root):
+                self.manifests[root], self.sizes[root] = other.manifests[root], other.sizes[root]
+                names = filter(None, other.manifests[root])
+                self.chunks.update({name: other.chunks[name] for name in names})
+        if not self.holds(root):
+            raise StoreUnreachableError(self.path, f"no peer has {root.short}")
+
+    def scrub(self, order: ScrubOrder, progress: Progress) -> StoreScrub:
+        """Find out what is damaged; as with ``heal`` there is no peer."""
+        del order
+        found = self.verify(progress)
+        return StoreScrub(
+            checked_bytes=found.checked_bytes,
+            damaged_chunks=found.damaged_chunks,
+            healed_chunks=0,
+            unhealed_chunks=found.damaged_chunks,
+            affected_roots=found.affected_roots,
+        )
 
     @contextmanager
     def served(self, root: RootHash, peers: Peers) -> Iterator[ReadableDisk]:
@@ -143,6 +228,9 @@ class MemoryChunkStore:
         """Give what is left of ``space_bytes``."""
         return self.space_bytes - sum(map(len, self.chunks.values()))
 
+    def _live(self) -> frozenset[str]:
+        return frozenset(name for names in self.manifests.values() for name in names if name)
+
     def _damaged(self) -> frozenset[str]:
         return frozenset(n for n, chunk in self.chunks.items() if _chunk_name(chunk) != n)
 
@@ -161,7 +249,7 @@ class MemoryChunkStores:
             raise StoreNotAStoreError(path, "it is a file")
         if path not in self.stores:
             store_id = FolderId(UUID(int=next(self._ids)))
-            self.stores[path] = MemoryChunkStore(path, farm, store_id, self._files)
+            self.stores[path] = MemoryChunkStore(path, farm, store_id, self._files, self.stores)
         return self.open(path, farm).id
 
     def open(self, path: Path, farm: FarmId) -> MemoryChunkStore:
@@ -172,6 +260,10 @@ class MemoryChunkStores:
         if store.farm != farm:
             raise StoreOtherFarmError(path)
         return store
+
+    def open_to_read(self, path: Path, farm: FarmId) -> MemoryChunkStore:
+        """Open a store."""
+        return self.open(path, farm)
 
 
 @dataclass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from corral.farm.domain.estate.errors import FarmKeyUnusableError
 
@@ -26,6 +28,12 @@ class MemoryFarmKey:
     def sign(self, message: bytes) -> bytes:
         """Give the signature."""
         return self._made().sign(message)
+
+    def derive(self, purpose: bytes, size: int) -> bytes:
+        """Give secret bytes for a purpose (HKDF with SHA-256)."""
+        return HKDF(hashes.SHA256(), size, salt=None, info=purpose).derive(
+            self._made().private_bytes_raw()
+        )
 
     def _made(self) -> Ed25519PrivateKey:
         if self._key is None:

@@ -11,6 +11,7 @@ from corral.farm.domain.image.errors import (
     VersionChangedError,
     VersionUnknownError,
 )
+from corral.farm.domain.image.image import Content
 from corral.farm.domain.image.version_errors import ImageChangedError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class MemoryImages:
 
     def add(self, image: Image) -> None:
         """Add one."""
-        if self.find(image.name) is not None:
+        if any(one.name == image.name for one in self._state.images.values()):
             raise ImageNameTakenError(image.name)
         self._state.images[image.id] = image
 
@@ -45,7 +46,12 @@ class MemoryImages:
 
     def find(self, name: ImageName) -> Image | None:
         """Give the one of that name, if there is one."""
-        return next((i for i in self._state.images.values() if i.name == name), None)
+        return next((image for image in self.all() if image.name == name), None)
+
+    def find_of_library(self, name: ImageName) -> Image | None:
+        """Give the library's one of that name, if there is one."""
+        found = (i for i in self._state.images.values() if i.content is not Content.DISK)
+        return next((image for image in found if image.name == name), None)
 
     def with_id(self, image_id: ImageId) -> Image:
         """Give the one with that id."""
@@ -61,9 +67,32 @@ class MemoryImages:
             raise ImageChangedError(seen.name)
         self._state.images[seen.id] = replace(after, last_number=known.last_number)
 
+    def remove(self, image_id: ImageId) -> None:
+        """Forget it, but for its name and number."""
+        image = self.with_id(image_id)
+        state = self._state
+        last = max(image.last_number, self.find_last_number(image.name))
+        state.former_images[image.name] = last
+        for device in list(state.devices.values()):
+            login = device.last_login
+            if login is not None and login.image_id == image_id:
+                state.devices[device.id] = device.logged_in(replace(login, image_id=None))
+        for name in [one.name for one in state.versions.values() if one.image_id == image_id]:
+            del state.versions[name]
+        state.version_changes = tuple(
+            one for one in state.version_changes if one.image_id != image_id
+        )
+        state.image_policies.pop(image_id, None)
+        del state.images[image_id]
+
+    def find_last_number(self, name: ImageName) -> int:
+        """Give the highest number of a removed image of that name."""
+        return self._state.former_images.get(name, 0)
+
     def all(self) -> Sequence[Image]:
         """Give all of them."""
-        return sorted(self._state.images.values(), key=lambda image: image.name)
+        disks = (one for one in self._state.images.values() if one.content is Content.DISK)
+        return sorted(disks, key=lambda image: image.name)
 
 
 class MemoryVersions:
@@ -78,6 +107,15 @@ class MemoryVersions:
         if image is None or image.last_number != version.number - 1:
             raise VersionChangedError(str(version.name))
         self._state.images[image.id] = replace(image, last_number=version.number)
+        self._state.versions[version.name] = version
+
+    def adopt(self, version: Version) -> None:
+        """Add one that is not known any more."""
+        image = self._state.images.get(version.image_id)
+        if image is None or version.name in self._state.versions:
+            raise VersionChangedError(str(version.name))
+        last = max(image.last_number, version.number)
+        self._state.images[image.id] = replace(image, last_number=last)
         self._state.versions[version.name] = version
 
     def get(self, name: VersionName) -> Version:
@@ -136,6 +174,10 @@ class MemoryReplicas:
             self._state.replicas.values(),
             key=lambda replica: (servers[replica.server_id].name, replica.root),
         )
+
+    def count_complete(self) -> int:
+        """Give how many are complete."""
+        return sum(replica.is_complete for replica in self._state.replicas.values())
 
     def remove(self, server_id: ServerId, root: RootHash) -> None:
         """Forget it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from corral.farm.domain.delivery.rebalance import BalanceRules
+from corral.farm.domain.delivery.rebalance import BalanceChangedError, BalanceRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +52,11 @@ class MemoryBalance:
         """Give the rules."""
         return self._state.balance or BalanceRules()
 
-    def change(self, _seen: BalanceRules, after: BalanceRules) -> None:
-        """Replace them."""
-        self._state.balance = after
+    def change(self, seen: BalanceRules, after: BalanceRules) -> None:
+        """Replace them if they are still those that were seen."""
+        if self.get().revision != seen.revision:
+            raise BalanceChangedError
+        self._state.balance = replace(after, revision=seen.revision + 1)
 
     def last_round_at(self) -> datetime | None:
         """Give when the last automatic round was."""

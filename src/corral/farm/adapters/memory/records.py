@@ -15,15 +15,53 @@ from corral.farm.adapters.memory.accounts import (
 )
 from corral.farm.adapters.memory.affinities import MemoryAffinities
 from corral.farm.adapters.memory.audit import MemoryAudit
+from corral.farm.adapters.memory.backups import (
+    MemoryBackupRules,
+    MemoryBackups,
+    MemoryObservations,
+    MemoryRestorations,
+)
+from corral.farm.adapters.memory.computers import (
+    MemoryCheckIns,
+    MemoryComputerEvents,
+    MemoryComputerOrders,
+    MemoryComputers,
+    MemoryRegistrationCodes,
+)
 from corral.farm.adapters.memory.delivery import MemoryDevices, MemorySessions
 from corral.farm.adapters.memory.device_caches import MemoryDeviceCaches
 from corral.farm.adapters.memory.device_places import MemoryPlaces
 from corral.farm.adapters.memory.images import MemoryImages, MemoryReplicas, MemoryVersions
+from corral.farm.adapters.memory.library import (
+    MemoryLibraryItems,
+    MemoryLibraryRules,
+    MemoryPublishers,
+)
 from corral.farm.adapters.memory.moves import MemoryBalance, MemoryMoves
 from corral.farm.adapters.memory.overlays import MemoryOverlays
 from corral.farm.adapters.memory.places import MemoryCollections, MemorySites, MemoryStores
+from corral.farm.adapters.memory.rollouts import (
+    MemoryKitAssignments,
+    MemoryRolloutMembers,
+    MemoryRollouts,
+)
 from corral.farm.adapters.memory.state import State
+from corral.farm.adapters.memory.task_rules import MemoryTaskRules
 from corral.farm.adapters.memory.tasks import MemorySchedules, MemoryTasks, MemoryWorkers
+from corral.farm.adapters.memory.upgrades import (
+    MemoryAcceptances,
+    MemoryBlueprints,
+    MemoryCanaries,
+    MemoryConsoles,
+    MemoryReleaseOrders,
+    MemoryUpgrades,
+)
+from corral.farm.adapters.memory.users import (
+    MemoryImageAssignments,
+    MemoryImagePolicies,
+    MemoryUserGroups,
+    MemoryUsers,
+)
 from corral.farm.adapters.memory.version_changes import MemoryVersionChanges
 from corral.farm.domain.estate.errors import (
     FarmExistsError,
@@ -33,9 +71,12 @@ from corral.farm.domain.estate.errors import (
     ServerUnknownError,
     StoreTakenError,
 )
+from corral.farm.domain.estate.farm import FarmChangedError
+from corral.farm.domain.estate.server import FormerServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.estate.farm import Farm
@@ -61,10 +102,29 @@ class MemoryFarmRecord:
             raise FarmUnknownError(where)
         return self._state.farm
 
+    def change(self, seen: Farm, after: Farm) -> Farm:
+        """Change it if it is still at the revision that was seen."""
+        known = self.get()
+        if known.revision != seen.revision:
+            raise FarmChangedError(seen.name)
+        self._state.farm = replace(
+            known,
+            name=after.name,
+            api_urls=after.api_urls,
+            former_api_urls=after.former_api_urls,
+            revision=seen.revision + 1,
+        )
+        return self._state.farm
+
     def raise_generation(self) -> None:
         """Add one."""
         farm = self.get()
         self._state.farm = replace(farm, generation=farm.generation + 1)
+
+    def raise_generation_to(self, generation: int) -> None:
+        """Begin to count anew, above everything that was said before."""
+        farm = self.get()
+        self._state.farm = replace(farm, generation=max(generation, farm.generation + 1))
 
 
 class MemoryServers:
@@ -123,6 +183,23 @@ class MemoryServers:
         """Overwrite the last report."""
         self._state.servers[server_id] = replace(self.with_id(server_id), last_report=report)
 
+    def remove(self, server_id: ServerId, now: datetime) -> None:
+        """Forget it, but for its token."""
+        server = self._state.servers.pop(server_id)
+        self._state.sessions.pop(server_id, None)
+        self._state.release_orders.pop(server_id, None)
+        self._state.canaries.pop(server_id, None)
+        self._state.former_servers[server.token_digest] = FormerServer(server.name, now)
+        for device in list(self._state.devices.values()):
+            login = device.last_login
+            if login is not None and login.server_id == server_id:
+                nowhere = replace(login, server_id=None)
+                self._state.devices[device.id] = device.logged_in(nowhere)
+
+    def with_former_token(self, digest: TokenDigest) -> FormerServer | None:
+        """Give the removed one whose token had that digest."""
+        return self._state.former_servers.get(digest)
+
     def _refuse_taken(self, server: Server) -> None:
         others = [one for one in self.all() if one.id != server.id]
         if any(one.name == server.name for one in others):
@@ -162,6 +239,32 @@ class MemoryRecords:
     tasks: MemoryTasks
     schedules: MemorySchedules
     workers: MemoryWorkers
+    task_rules: MemoryTaskRules
+    backups: MemoryBackups
+    backup_rules: MemoryBackupRules
+    restorations: MemoryRestorations
+    observations: MemoryObservations
+    library_items: MemoryLibraryItems
+    publishers: MemoryPublishers
+    library_rules: MemoryLibraryRules
+    rollouts: MemoryRollouts
+    rollout_members: MemoryRolloutMembers
+    kit_assignments: MemoryKitAssignments
+    users: MemoryUsers
+    user_groups: MemoryUserGroups
+    image_assignments: MemoryImageAssignments
+    image_policies: MemoryImagePolicies
+    computers: MemoryComputers
+    registration_codes: MemoryRegistrationCodes
+    check_ins: MemoryCheckIns
+    computer_events: MemoryComputerEvents
+    computer_orders: MemoryComputerOrders
+    upgrades: MemoryUpgrades
+    blueprints: MemoryBlueprints
+    release_orders: MemoryReleaseOrders
+    canaries: MemoryCanaries
+    acceptances: MemoryAcceptances
+    consoles: MemoryConsoles
 
     @classmethod
     def on(cls, state: State) -> MemoryRecords:
@@ -192,6 +295,32 @@ class MemoryRecords:
             tasks=MemoryTasks(state),
             schedules=MemorySchedules(state),
             workers=MemoryWorkers(state),
+            task_rules=MemoryTaskRules(state),
+            backups=MemoryBackups(state),
+            backup_rules=MemoryBackupRules(state),
+            restorations=MemoryRestorations(state),
+            observations=MemoryObservations(state),
+            library_items=MemoryLibraryItems(state),
+            publishers=MemoryPublishers(state),
+            library_rules=MemoryLibraryRules(state),
+            rollouts=MemoryRollouts(state),
+            rollout_members=MemoryRolloutMembers(state),
+            kit_assignments=MemoryKitAssignments(state),
+            users=MemoryUsers(state),
+            user_groups=MemoryUserGroups(state),
+            image_assignments=MemoryImageAssignments(state),
+            image_policies=MemoryImagePolicies(state),
+            computers=MemoryComputers(state),
+            registration_codes=MemoryRegistrationCodes(state),
+            check_ins=MemoryCheckIns(state),
+            computer_events=MemoryComputerEvents(state),
+            computer_orders=MemoryComputerOrders(state),
+            upgrades=MemoryUpgrades(state),
+            blueprints=MemoryBlueprints(state),
+            release_orders=MemoryReleaseOrders(state),
+            canaries=MemoryCanaries(state),
+            acceptances=MemoryAcceptances(state),
+            consoles=MemoryConsoles(state),
         )
 
 
@@ -204,6 +333,15 @@ class MemoryTransactions:
 
     def set_up(self) -> None:
         """Nothing to do: the state is as new as the code."""
+
+    def kept(self) -> State:
+        """Give what a backup of this moment would hold."""
+        return self._state.copy()
+
+    def put_back(self, kept: State) -> None:
+        """Forget all that was written since."""
+        with self._writers:
+            self._state = kept.copy()
 
     @contextmanager
     def reading(self) -> Iterator[MemoryRecords]:

@@ -18,7 +18,7 @@ class MemorySecretFiles:
     def __init__(self) -> None:
         self.written: dict[Path, Token] = {}
 
-    def for_server(self, farm: Farm, server: Server, token: Token) -> Path:
+    def for_server(self, farm: Farm, server: Server, token: Token, root: str) -> Path:  # noqa: ARG002
         """Remember a server's token."""
         path = Path("/", str(farm.name), "servers", f"{server.name}.json")
         self.written[path] = token

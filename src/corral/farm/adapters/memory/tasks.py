@@ -15,6 +15,7 @@ from corral.farm.domain.task.number import TaskNumber
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from corral.farm.adapters.memory.state import State
     from corral.farm.domain.task.limits import Limits
@@ -65,6 +66,19 @@ class MemoryTasks:
         """Give the last of the others."""
         ended = [task for task in self._ordered() if not task.state.is_active]
         return ended[max(0, len(ended) - limit) :]
+
+    def prune(self, before: datetime, at_most: int) -> Sequence[Task]:
+        """Forget the oldest of those that ended before."""
+        ended = [
+            task
+            for task in self._ordered()[:-1]
+            if not task.state.is_active and task.ended_at is not None and task.ended_at < before
+        ]
+        pruned = ended[:at_most]
+        for task in pruned:
+            del self._state.tasks[task.number]
+            self._state.task_logs.pop(task.number, None)
+        return pruned
 
     def note(self, number: TaskNumber, line: LogLine) -> None:
         """Add a line."""
@@ -156,6 +170,11 @@ class MemoryTaskEngine:
         """Say that nobody may take it out any more."""
         if (number, run) in self.runs:
             self.runs[number, run] = EngineState.WITHDRAWN
+
+    def forget(self, tasks: Collection[Task]) -> None:
+        """Know none of their runs any more."""
+        gone = {task.number for task in tasks}
+        self.runs = {key: state for key, state in self.runs.items() if key[0] not in gone}
 
     def keep_schedules(self, schedules: Collection[Schedule]) -> None:
         """Remember them."""

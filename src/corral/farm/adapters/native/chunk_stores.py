@@ -12,23 +12,32 @@ import corral_native as native
 
 from corral.farm.adapters.native.errors import translated
 from corral.farm.application.ports.chunk_stores import (
+    CollectionPlan,
     Difference,
     ImportedDisk,
     Peers,
+    SealedDisk,
+    StoreCollection,
     StoreHealing,
+    StoreScrub,
     StoreVerification,
 )
 from corral.farm.application.ports.disk_files import NbdSocket, RawFile
 from corral.farm.application.progress import Amounts
 from corral.farm.domain.estate.store import FolderId
+from corral.farm.domain.image.errors import StoreNeedsHealingError, StoreNewerError
+from corral.farm.domain.image.overlay_errors import OverlayHeldError, OverlayUnknownError
 from corral.farm.domain.image.root import RootHash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from corral.farm.application.ports.chunk_stores import ScrubOrder
     from corral.farm.application.ports.disk_files import ReadableDisk
+    from corral.farm.application.ports.sources import Clock
     from corral.farm.application.progress import Progress
     from corral.farm.domain.estate.farm import FarmId
+    from corral.farm.domain.image.overlay import OverlayId
 
 _EXPORT: Final = "version"
 _UNUSED_KEY: Final = bytes(32)  # a listener that is open to its socket's owner checks no ticket
@@ -55,15 +64,21 @@ class NativeChunkStores:
     def open(self, path: Path, farm: FarmId) -> NativeChunkStore:
         """Open a store."""
         with translated(path):
-            return NativeChunkStore(native.Store.open(path, str(farm)), path)
+            return NativeChunkStore(native.Store.open(path, str(farm)), path, farm)
+
+    def open_to_read(self, path: Path, farm: FarmId) -> NativeChunkStore:
+        """Open a store without writing anything."""
+        with translated(path):
+            return NativeChunkStore(native.Store.open_to_read(path, str(farm)), path, farm)
 
 
 class NativeChunkStore:
     """One open store."""
 
-    def __init__(self, store: native.Store, path: Path) -> None:
+    def __init__(self, store: native.Store, path: Path, farm: FarmId) -> None:
         self._store = store
         self._path = path
+        self._farm = farm
 
     def import_disk(self, disk: ReadableDisk, progress: Progress) -> ImportedDisk:
         """Cut a disk into chunks and keep what is new."""
@@ -85,6 +100,21 @@ class NativeChunkStore:
             new_chunks=imported.new_chunks,
             stored_bytes=imported.stored_bytes,
         )
+
+    def seal(self, overlay: OverlayId, base: RootHash, progress: Progress) -> SealedDisk:
+        """Hash what was written; the written disk is let go at the end."""
+        with translated(self._path, work="the sealing"):
+            try:
+                below = self._store.serve(base.hex, native.Peers())
+                disk = native.Overlay.open(self._store, str(overlay), below)
+            except native.UnknownOverlayError as error:
+                raise OverlayUnknownError(str(overlay)) from error
+            except native.OverlayInUseError as error:
+                raise OverlayHeldError(str(overlay)) from error
+            if disk.sealed_root is not None:
+                return SealedDisk(RootHash(disk.sealed_root), disk.size_bytes)
+            sealed = self._store.seal(disk, _watched(progress))
+        return SealedDisk(RootHash(sealed.root), sealed.size_bytes)
 
     def holds(self, root: RootHash) -> bool:
         """Whether the store has the version, by its own books."""
@@ -111,16 +141,82 @@ class NativeChunkStore:
     def heal(self, peers: Peers, progress: Progress) -> StoreHealing:
         """Replace what is damaged, from other copies here or from peers."""
         with translated(self._path, work="the healing"):
-            done = self._store.heal(_native(peers), _watched(progress))
+            done = self._store.heal(self._native(peers), _watched(progress))
         healed = done.healed_chunks + done.healed_flat_chunks + len(done.healed_roots)
         left = 0 if done.is_sound else max(done.unhealed_chunks, 1)
         return StoreHealing(healed + left, healed, done.fetched_bytes)
+
+    def plan_collection(self, named: frozenset[RootHash]) -> CollectionPlan:
+        """Walk all versions, and weigh the packs."""
+        with translated(self._path), self._needing_what_is_damaged():
+            return _plan(self._store.plan_collection([root.hex for root in named]), named)
+
+    def collect(self, plan: CollectionPlan, progress: Progress) -> StoreCollection:
+        """Remove packs that nobody needs, and write others again without what is dead."""
+        named = plan.named_roots
+        watched = _watched(progress)
+        work = "the collection"
+        with translated(self._path, work=work), self._needing_what_is_damaged():
+            planned = self._store.plan_collection([root.hex for root in named])
+            done = self._store.collect(planned, watched)
+        return StoreCollection(
+            plan=_plan(done.plan, named),
+            freed_bytes=done.freed_bytes,
+            copied_bytes=done.copied_bytes,
+            spared_packs=len(done.spared_packs),
+        )
+
+    @contextmanager
+    def _needing_what_is_damaged(self) -> Iterator[None]:
+        try:
+            yield
+        except native.DamagedError as error:
+            root = error.fields.get("root")
+            reason = f"version {root} is damaged" if root else str(error)
+            raise StoreNeedsHealingError(self._path, reason) from error
+
+    def fetch(self, root: RootHash, peers: Peers, progress: Progress) -> None:
+        """Fetch what is missing."""
+        with translated(self._path, work=f"the copying of {root.short}"):
+            self._store.replicate(root.hex, self._native(peers), _watched(progress))
+
+    def scrub(self, order: ScrubOrder, progress: Progress) -> StoreScrub:
+        """Make a pass, ahead of who scrubs in the background."""
+        watched, peers = _watched(progress), self._native(order.peers)
+        watched.set_rate(order.rate)
+        with translated(self._path, work="the scrub"):
+            scrub = native.Scrub.at_once(self._store)
+            try:
+                return self._pass(scrub, order, watched, peers)
+            finally:
+                scrub.pause(_seconds(order.clock))
+
+    def _pass(
+        self, scrub: native.Scrub, order: ScrubOrder, watched: native.Progress, peers: native.Peers
+    ) -> StoreScrub:
+        since = int(order.since.timestamp())
+        known = scrub.state()
+        is_ours = known.under_way is not None and known.under_way.started_at >= since
+        is_made = known.last is not None and known.last.started_at >= since
+        if not is_ours and not is_made and not scrub.begin(watched, _seconds(order.clock)):
+            raise StoreNewerError(self._path)
+        while scrub.step(peers, watched, _seconds(order.clock)) == "working":
+            pass
+        state = scrub.state()
+        last = state.last
+        return StoreScrub(
+            checked_bytes=0 if last is None else last.checked_bytes,
+            damaged_chunks=0 if last is None else last.damaged_chunks,
+            healed_chunks=0 if last is None else last.healed_chunks,
+            unhealed_chunks=state.unhealed_chunks,
+            affected_roots=frozenset(map(RootHash, state.affected_roots)),
+        )
 
     @contextmanager
     def served(self, root: RootHash, peers: Peers) -> Iterator[ReadableDisk]:
         """Serve a version on a unix socket in a folder that nobody else may enter."""
         with translated(self._path):
-            version = self._store.serve(root.hex, _native(peers))
+            version = self._store.serve(root.hex, self._native(peers))
             # Everything is checked before the first byte is lent: what reads a disk over NBD could
             # only say "input/output error" where we can say which chunk is damaged.
             version.materialise(native.Progress())
@@ -144,6 +240,19 @@ class NativeChunkStore:
         with translated(self._path):
             return self._store.free_bytes()
 
+    def _native(self, peers: Peers) -> native.Peers:
+        urls = [peer.url for peer in peers.servers]
+        stores = [store for folder in peers.folders if (store := self._at_hand(folder)) is not None]
+        return native.Peers(urls, peers.ticket, peers.authority, stores)
+
+    def _at_hand(self, folder: Path) -> native.Store | None:
+        if folder == self._path:
+            return None
+        try:
+            return native.Store.open_to_read(folder, str(self._farm))
+        except native.NativeError:
+            return None
+
 
 class _NativeMeter:
     """Shows a native progress in the port's words."""
@@ -158,17 +267,32 @@ class _NativeMeter:
             done_bytes=seen.done_bytes,
             new_chunks=seen.new_chunks,
             new_bytes=seen.stored_bytes,
+            awaited=seen.awaited_writers,
         )
 
     def cancel(self) -> None:
         self._progress.cancel()
 
 
+def _plan(plan: native.CollectionPlan, named: frozenset[RootHash]) -> CollectionPlan:
+    return CollectionPlan(
+        named_roots=named,
+        kept_roots=frozenset(map(RootHash, plan.kept_roots)),
+        incomplete_roots=frozenset(map(RootHash, plan.incomplete_roots)),
+        live_bytes=plan.live_bytes,
+        dead_bytes=plan.dead_bytes,
+        freed_bytes=plan.freed_bytes + plan.flat_bytes,
+        copied_bytes=plan.copied_bytes,
+        abandoned_bytes=plan.abandoned_bytes,
+        unusable_packs=len(plan.unusable_packs),
+    )
+
+
+def _seconds(clock: Clock) -> int:
+    return int(clock.now().timestamp())
+
+
 def _watched(progress: Progress) -> native.Progress:
     watched = native.Progress()
     progress.watch(_NativeMeter(watched))
     return watched
-
-
-def _native(peers: Peers) -> native.Peers:
-    return native.Peers([peer.url for peer in peers.servers], peers.ticket)

@@ -96,7 +96,7 @@ def _convert(
 ) -> None:
     arguments = [
         *("convert", "-p", "-O", DRIVERS[wanted], *_OPTIONS.get(wanted, ())),
-        *(programs.file_name(_node(source)), str(unfinished.absolute())),
+        *(programs.file_name(node_of(source)), str(unfinished.absolute())),
     ]
     with programs.answering(arguments) as process:
         meter = _ConvertMeter(process, source.size_bytes)
@@ -116,7 +116,8 @@ def _convert(
         meter.reached(100.0)
 
 
-def _node(source: ReadableDisk) -> programs.BlockNode:
+def node_of(source: ReadableDisk) -> programs.BlockNode:
+    """Give the graph of a disk that somebody lends."""
     match source:
         case RawFile(path):
             return {"driver": "raw", "file": {"driver": "file", "filename": str(path)}}

@@ -141,11 +141,40 @@ def _bounded() -> list[str]:
     return [_program("prlimit"), _MEMORY_LIMIT, "--"]
 
 
+def qemu() -> str:
+    """Give the program that runs virtual machines; raises ``ProgramMissingError``."""
+    return _found("qemu-system-x86_64", "start the guest of an image", "qemu-system-x86")
+
+
+@contextmanager
+def dying_with_us(command: list[str], errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program for the length of the block; it ends with this process, however that ends."""
+    with (
+        errors.open("wb") as said,
+        subprocess.Popen(  # noqa: S603 - no shell; paths are absolute or inside JSON
+            [_program("setpriv"), "--pdeathsig", "KILL", *command],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            cwd="/",
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def _program(name: str) -> str:
+    package = "util-linux" if name in ("prlimit", "setpriv") else "qemu-utils"
+    return _found(name, "read disk images other than raw", package)
+
+
+def _found(name: str, needed_for: str, package: str) -> str:
     found = shutil.which(name)
     if found is None:
-        package = "util-linux" if name in ("prlimit", "setpriv") else "qemu-utils"
-        raise ProgramMissingError(name, "read disk images other than raw", f"apt install {package}")
+        raise ProgramMissingError(name, needed_for, f"apt install {package}")
     return found
 
 

@@ -118,6 +118,7 @@ class SqlDevices:
                 login_server_id=login.server_id,
                 login_at=login.at,
                 login_image_id=login.image_id,
+                login_address=login.address,
             )
         )
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from corral.farm.adapters.sql.rows import Values
-    from corral.farm.domain.errors import TakenError
+    from corral.farm.domain.errors import DomainError
 
 
 @contextmanager
-def named_once(connection: Connection, taken: TakenError) -> Iterator[None]:
+def named_once(connection: Connection, taken: DomainError) -> Iterator[None]:
     """Raise ``taken`` if the block's statement breaks a rule of the table, which is then undone.
 
     For tables whose one rule is that names are unique.

@@ -23,6 +23,16 @@ def open_engine(url: str) -> Engine:
     return open_postgresql(url)
 
 
+def wait_for_nobody(connection: Connection) -> None:
+    """Have a lock that is taken refuse this transaction at once; the connection goes with it."""
+    match connection.dialect.name:
+        case "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '1ms'")
+        case _:
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            connection.detach()
+
+
 def lift_limits(connection: Connection) -> None:
     """Let the statements of this transaction take the time that they need."""
     if connection.dialect.name == "postgresql":

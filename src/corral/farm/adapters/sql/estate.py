@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from corral.farm.adapters.sql import rows, tables
@@ -18,15 +18,18 @@ from corral.farm.domain.estate.errors import (
     ServerUnknownError,
     StoreTakenError,
 )
+from corral.farm.domain.estate.farm import FarmChangedError
+from corral.farm.domain.estate.server import FormerServer, ServerName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
     from corral.farm.domain.access.token import TokenDigest
     from corral.farm.domain.estate.farm import Farm
-    from corral.farm.domain.estate.server import LastReport, Server, ServerId, ServerName
+    from corral.farm.domain.estate.server import LastReport, Server, ServerId
 
 _SERVERS = (
     select(
@@ -62,11 +65,32 @@ class SqlFarmRecord:
             raise FarmUnknownError(where)
         return rows.farm_from(row)
 
+    def change(self, seen: Farm, after: Farm) -> Farm:
+        """Change the row if its revision is still the one that was seen."""
+        changed = replace(
+            seen,
+            name=after.name,
+            api_urls=after.api_urls,
+            former_api_urls=after.former_api_urls,
+            revision=seen.revision + 1,
+        )
+        values = rows.farm_values(changed)
+        # Others raise it meanwhile, and nothing may set it back.
+        del values["generation"]
+        if not replaced(self._connection, tables.farm, seen.id, seen.revision, values):
+            raise FarmChangedError(seen.name)
+        return self.get()
+
     def raise_generation(self) -> None:
         """Add one, where the row is, so that no two writers give the same number."""
         self._connection.execute(
             update(tables.farm).values(generation=tables.farm.c.generation + 1)
         )
+
+    def raise_generation_to(self, generation: int) -> None:
+        """Begin to count anew."""
+        raised = max(generation, self.get().generation + 1)
+        self._connection.execute(update(tables.farm).values(generation=raised))
 
 
 class SqlServers:
@@ -143,6 +167,31 @@ class SqlServers:
         )
         if result.rowcount != 1:
             raise ServerUnknownError(str(server_id))
+
+    def remove(self, server_id: ServerId, now: datetime) -> None:
+        """Delete both rows, and keep the token's digest."""
+        server = self.with_id(server_id)
+        self._connection.execute(
+            insert(tables.former_server).values(
+                token_digest=server.token_digest.value, name=server.name, removed_at=now
+            )
+        )
+        self._connection.execute(
+            update(tables.device)
+            .where(tables.device.c.login_server_id == server_id)
+            .values(login_server_id=None)
+        )
+        self._connection.execute(
+            delete(tables.store_folder).where(tables.store_folder.c.server_id == server_id)
+        )
+        self._connection.execute(delete(tables.server).where(tables.server.c.id == server_id))
+
+    def with_former_token(self, digest: TokenDigest) -> FormerServer | None:
+        """Give the removed one whose token had that digest."""
+        row = self._connection.execute(
+            select(tables.former_server).where(tables.former_server.c.token_digest == digest.value)
+        ).one_or_none()
+        return None if row is None else FormerServer(ServerName(row.name), row.removed_at)
 
     def _refuse_clash(self, server: Server) -> None:
         """Look first: no constraint can say what depends on whether the store is shared."""

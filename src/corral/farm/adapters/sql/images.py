@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from corral.farm.adapters.sql import rows, tables
+from corral.farm.adapters.sql.users import image_policy
 from corral.farm.domain.image.errors import (
     ImageNameTakenError,
     ImageUnknownError,
     VersionChangedError,
     VersionUnknownError,
 )
+from corral.farm.domain.image.image import Content
+from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.version_errors import ImageChangedError
 
 if TYPE_CHECKING:
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
     from corral.farm.domain.image.root import RootHash
     from corral.farm.domain.image.version import Version, VersionName
 
-_IMAGES = select(tables.image).order_by(tables.image.c.name)
+_ALL_IMAGES = select(tables.image).order_by(tables.image.c.name)
+_IMAGES = _ALL_IMAGES.where(tables.image.c.content == Content.DISK.value)
+_OF_LIBRARY = _ALL_IMAGES.where(tables.image.c.content != Content.DISK.value)
 _VERSIONS = (
     select(tables.version, tables.image.c.name.label("image_name"))
     .join(tables.image, tables.image.c.id == tables.version.c.image_id)
@@ -52,7 +57,7 @@ class SqlImages:
             with self._connection.begin_nested():
                 self._connection.execute(insert(tables.image).values(rows.image_values(image)))
         except IntegrityError:
-            if self.find(image.name) is None:
+            if self.find(image.name) is None and self.find_of_library(image.name) is None:
                 raise
             raise ImageNameTakenError(image.name) from None
 
@@ -68,9 +73,16 @@ class SqlImages:
         row = self._connection.execute(_IMAGES.where(tables.image.c.name == name)).one_or_none()
         return None if row is None else rows.image_from(row)
 
+    def find_of_library(self, name: ImageName) -> Image | None:
+        """Give the library's one of that name, if there is one."""
+        asked = _OF_LIBRARY.where(tables.image.c.name == name)
+        row = self._connection.execute(asked).one_or_none()
+        return None if row is None else rows.image_from(row)
+
     def with_id(self, image_id: ImageId) -> Image:
         """Give the one with that id."""
-        row = self._connection.execute(_IMAGES.where(tables.image.c.id == image_id)).one_or_none()
+        asked = _ALL_IMAGES.where(tables.image.c.id == image_id)
+        row = self._connection.execute(asked).one_or_none()
         if row is None:
             raise ImageUnknownError(str(image_id))
         return rows.image_from(row)
@@ -88,13 +100,37 @@ class SqlImages:
         if changed.rowcount != 1:
             raise ImageChangedError(seen.name)
 
+    def remove(self, image_id: ImageId) -> None:
+        """Delete its rows, and keep its name and number in another."""
+        image = self.with_id(image_id)
+        last = max(image.last_number, self.find_last_number(image.name))
+        former = tables.former_image
+        self._connection.execute(delete(former).where(former.c.name == image.name))
+        self._connection.execute(insert(former).values(name=image.name, last_number=last))
+        self._connection.execute(
+            update(tables.device)
+            .where(tables.device.c.login_image_id == image_id)
+            .values(login_image_id=None)
+        )
+        for table in (tables.version_change, tables.version, image_policy):
+            self._connection.execute(delete(table).where(table.c.image_id == image_id))
+        self._connection.execute(delete(tables.image).where(tables.image.c.id == image_id))
+
+    def find_last_number(self, name: ImageName) -> int:
+        """Give the highest number of a removed image of that name."""
+        former = tables.former_image
+        found = self._connection.execute(
+            select(former.c.last_number).where(former.c.name == name)
+        ).scalar_one_or_none()
+        return found or 0
+
     def all(self) -> Sequence[Image]:
         """Give all of them."""
         return [rows.image_from(row) for row in self._connection.execute(_IMAGES)]
 
 
 class SqlVersions:
-    """A row each, never removed."""
+    """A row each, removed with the image alone."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -112,6 +148,24 @@ class SqlVersions:
         if raised.rowcount != 1:
             raise VersionChangedError(str(version.name))
         self._connection.execute(insert(tables.version).values(rows.version_values(version)))
+
+    def adopt(self, version: Version) -> None:
+        """Add one that is not known any more."""
+        self._connection.execute(
+            update(tables.image)
+            .where(
+                tables.image.c.id == version.image_id,
+                tables.image.c.last_number < version.number,
+            )
+            .values(last_number=version.number)
+        )
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(
+                    insert(tables.version).values(rows.version_values(version))
+                )
+        except IntegrityError:
+            raise VersionChangedError(str(version.name)) from None
 
     def get(self, name: VersionName) -> Version:
         """Give the one of that name, whatever its state."""
@@ -193,6 +247,15 @@ class SqlReplicas:
     def all(self) -> Sequence[Replica]:
         """Give all of them."""
         return self._select()
+
+    def count_complete(self) -> int:
+        """Count the rows."""
+        query = (
+            select(func.count())
+            .select_from(tables.replica)
+            .where(tables.replica.c.state == ReplicaState.COMPLETE.value)
+        )
+        return self._connection.execute(query).scalar_one()
 
     def remove(self, server_id: ServerId, root: RootHash) -> None:
         """Delete the row."""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, Integer, String, Table, Text, Uuid, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Integer,
+    String,
+    Table,
+    Text,
+    Uuid,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy import delete as delete_from
 
 from corral.farm.adapters.sql.rows import SINGLETON
 from corral.farm.adapters.sql.tables import Instant, metadata
 from corral.farm.domain.delivery.device import DeviceId
 from corral.farm.domain.delivery.move import OrderedMove, Outcome
-from corral.farm.domain.delivery.rebalance import BalanceRules
+from corral.farm.domain.delivery.rebalance import BalanceChangedError, BalanceRules
 from corral.farm.domain.estate.server import ServerId
 
 if TYPE_CHECKING:
@@ -48,6 +61,7 @@ balance = Table(
     Column("least_devices", Integer, nullable=False),
     Column("booting_percent", Integer, nullable=False),
     Column("last_round_at", Instant),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
 )
 
 _MOVES = select(move).order_by(move.c.ordered_at, move.c.device_id)
@@ -98,11 +112,14 @@ class SqlBalance:
             over_percent=row.over_percent,
             least_devices=row.least_devices,
             booting_percent=row.booting_percent,
+            revision=row.revision,
         )
 
-    def change(self, _seen: BalanceRules, after: BalanceRules) -> None:
-        """Replace them."""
-        self._set(after)
+    def change(self, seen: BalanceRules, after: BalanceRules) -> None:
+        """Replace them if they are still those that were seen."""
+        if self.get().revision != seen.revision:
+            raise BalanceChangedError
+        self._set(replace(after, revision=seen.revision + 1))
 
     def _set(self, rules: BalanceRules) -> None:
         values = {
@@ -111,6 +128,7 @@ class SqlBalance:
             "over_percent": rules.over_percent,
             "least_devices": rules.least_devices,
             "booting_percent": rules.booting_percent,
+            "revision": rules.revision,
         }
         if self._connection.execute(update(balance).values(values)).rowcount == 0:
             self._connection.execute(insert(balance).values(singleton=SINGLETON, **values))

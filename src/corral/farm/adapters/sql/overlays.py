@@ -97,6 +97,8 @@ class SqlOverlays:
                 seen_problem=seen.problem,
                 sealed_root=None if seen.sealed_root is None else seen.sealed_root.hex,
                 sealed_bytes=seen.sealed_bytes,
+                sealing_done_bytes=seen.sealing_done_bytes,
+                sealing_total_bytes=seen.sealing_total_bytes,
             )
         )
         if changed.rowcount != 1:
@@ -174,4 +176,6 @@ def _seen(row: Row[Any]) -> SeenOverlay:
         problem=row.seen_problem,
         sealed_root=None if row.sealed_root is None else RootHash(row.sealed_root),
         sealed_bytes=row.sealed_bytes,
+        sealing_done_bytes=row.sealing_done_bytes,
+        sealing_total_bytes=row.sealing_total_bytes,
     )

@@ -62,7 +62,7 @@ SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalive
 _KEPT_CONNECTIONS: Final = 5
 _MORE_CONNECTIONS: Final = 35
 
-_WRITERS_LOCK: Final = int.from_bytes(b"corral", "big")
+WRITERS_LOCK: Final = int.from_bytes(b"corral", "big")
 
 _DENIED: Final = (
     "authentication failed",
@@ -84,6 +84,11 @@ def open_postgresql(url: str) -> Engine:
     )
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a URL is of a database like this."""
+    return url.startswith(_SCHEMES)
 
 
 def open_plainly(url: str) -> Engine:
@@ -148,14 +153,14 @@ def _begin(connection: Connection) -> None:
     raw: Any = connection.connection.dbapi_connection
     if is_writing(connection):
         raw.isolation_level = IsolationLevel.READ_COMMITTED
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
     else:
         raw.isolation_level = IsolationLevel.REPEATABLE_READ
 
 
 def _parameters(url: str) -> Mapping[str, Any]:
     # What libpq says of a broken URL may quote a password, so that it is not repeated.
-    if not url.startswith(_SCHEMES):
+    if not is_postgresql(url):
         raise DatabaseUrlInvalidError.because_unreadable()
     try:
         given = conninfo_to_dict(url)

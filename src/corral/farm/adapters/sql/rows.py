@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from corral.farm.adapters.sql.release_rows import releases_from
+from corral.farm.adapters.sql.scrub_rows import scrub_from, scrub_values
 from corral.farm.domain.access.token import TokenDigest
 from corral.farm.domain.delivery.device import (
     Assignment,
@@ -24,8 +27,10 @@ from corral.farm.domain.estate.capacity import DeviceLimit, PowerRating
 from corral.farm.domain.estate.collection import Collection, CollectionId, CollectionName
 from corral.farm.domain.estate.farm import ApiUrl, Farm, FarmId, FarmName
 from corral.farm.domain.estate.replication import UNLIMITED, Bandwidth, Window
+from corral.farm.domain.estate.scrub import ScrubPolicy
 from corral.farm.domain.estate.server import (
     LastReport,
+    RefusedExport,
     Server,
     ServerId,
     ServerName,
@@ -33,7 +38,7 @@ from corral.farm.domain.estate.server import (
 from corral.farm.domain.estate.site import Site, SiteId, SiteName
 from corral.farm.domain.estate.store import FolderId, Store, StoreFolder, StoreId, StoreName
 from corral.farm.domain.estate.subnet import Subnet
-from corral.farm.domain.image.image import Image, ImageId, ImageName
+from corral.farm.domain.image.image import Content, Image, ImageId, ImageName
 from corral.farm.domain.image.replica import Replica, ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.domain.image.version import (
@@ -72,6 +77,8 @@ def farm_from(row: AnyRow) -> Farm:
         api_urls=tuple(map(ApiUrl, row.api_urls)),
         created_at=row.created_at,
         generation=row.generation,
+        former_api_urls=tuple(map(ApiUrl, row.former_api_urls)),
+        revision=row.revision,
     )
 
 
@@ -85,6 +92,8 @@ def farm_values(farm: Farm) -> Values:
         "api_urls": list(farm.api_urls),
         "created_at": farm.created_at,
         "generation": farm.generation,
+        "former_api_urls": list(farm.former_api_urls),
+        "revision": farm.revision,
     }
 
 
@@ -95,12 +104,13 @@ def site_from(row: AnyRow) -> Site:
         name=SiteName(row.name),
         description=row.description,
         subnets=tuple(map(Subnet.parse, row.subnets)),
-        bandwidth=_bandwidth_from(row.bandwidth),
+        bandwidth=bandwidth_from(row.bandwidth),
         revision=row.revision,
     )
 
 
-def _bandwidth_value(bandwidth: Bandwidth) -> dict[str, object] | None:
+def bandwidth_value(bandwidth: Bandwidth) -> dict[str, object] | None:
+    """Give a limit as JSON; none for no limit."""
     if bandwidth == UNLIMITED:
         return None
     return {
@@ -113,7 +123,8 @@ def _bandwidth_value(bandwidth: Bandwidth) -> dict[str, object] | None:
     }
 
 
-def _bandwidth_from(value: Mapping[str, Any] | None) -> Bandwidth:
+def bandwidth_from(value: Mapping[str, Any] | None) -> Bandwidth:
+    """Read a limit."""
     if value is None:
         return UNLIMITED
     return Bandwidth(
@@ -133,7 +144,7 @@ def site_values(site: Site) -> Values:
         "name": site.name,
         "description": site.description,
         "subnets": [str(subnet) for subnet in site.subnets],
-        "bandwidth": _bandwidth_value(site.bandwidth),
+        "bandwidth": bandwidth_value(site.bandwidth),
         "revision": site.revision,
     }
 
@@ -169,6 +180,8 @@ def store_from(row: AnyRow) -> Store:
         default_path=None if row.default_path is None else Path(row.default_path),
         shared=row.shared,
         copies=row.copies,
+        copies_set_at=row.copies_set_at,
+        scrub=ScrubPolicy(row.scrub_rate, timedelta(seconds=row.scrub_every_seconds)),
         revision=row.revision,
     )
 
@@ -182,6 +195,9 @@ def store_values(store: Store) -> Values:
         "default_path": None if store.default_path is None else str(store.default_path),
         "shared": store.shared,
         "copies": store.copies,
+        "copies_set_at": store.copies_set_at,
+        "scrub_rate": store.scrub.rate,
+        "scrub_every_seconds": round(store.scrub.every.total_seconds()),
         "revision": store.revision,
     }
 
@@ -200,6 +216,17 @@ def server_from(row: AnyRow) -> Server:
                 if row.reported_clock_offset_ms is None
                 else timedelta(milliseconds=row.reported_clock_offset_ms)
             ),
+            certificate_ends_at=row.reported_certificate_ends_at,
+            requires_tls=bool(row.reported_requires_tls),
+            chunks_require_tls=bool(row.reported_chunks_require_tls),
+            scrub=None if row.reported_scrub is None else scrub_from(row.reported_scrub),
+            refused=tuple(RefusedExport(**one) for one in row.reported_refused or ()),
+            release=row.reported_release or "",
+            refusal=row.reported_refusal or "",
+            releases=None
+            if row.reported_releases is None
+            else releases_from(row.reported_releases),
+            generation=row.reported_generation or 0,
         )
     return Server(
         id=ServerId(row.id),
@@ -225,6 +252,7 @@ def server_from(row: AnyRow) -> Server:
         ),
         maintenance=row.maintenance,
         subnets=tuple(map(Subnet.parse, row.subnets)),
+        relay=row.relay,
         revision=row.revision,
     )
 
@@ -249,6 +277,7 @@ def server_values(server: Server) -> Values:
         "max_devices_booting": server.max_devices_booting,
         "maintenance": server.maintenance,
         "subnets": [str(subnet) for subnet in server.subnets],
+        "relay": server.relay,
         "revision": server.revision,
     }
 
@@ -275,6 +304,15 @@ def report_values(report: LastReport) -> Values:
             if report.clock_offset is None
             else round(report.clock_offset / timedelta(milliseconds=1))
         ),
+        "reported_certificate_ends_at": report.certificate_ends_at,
+        "reported_requires_tls": report.requires_tls,
+        "reported_chunks_require_tls": report.chunks_require_tls,
+        "reported_scrub": None if report.scrub is None else scrub_values(report.scrub),
+        "reported_refused": [asdict(one) for one in report.refused],
+        "reported_release": report.release,
+        "reported_refusal": report.refusal,
+        "reported_releases": None if report.releases is None else asdict(report.releases),
+        "reported_generation": report.generation,
     }
 
 
@@ -293,7 +331,9 @@ def image_from(row: AnyRow) -> Image:
             CacheFallback(row.write_cache_fallback),
         ),
         pinned=None if row.pinned_number is None else VersionNumber(row.pinned_number),
+        only_server=None if row.only_server_id is None else ServerId(row.only_server_id),
         revision=row.revision,
+        content=Content(row.content),
     )
 
 
@@ -310,7 +350,9 @@ def image_values(image: Image) -> Values:
         "write_cache_limit_bytes": image.write_cache.limit_bytes,
         "write_cache_fallback": image.write_cache.fallback.value,
         "pinned_number": image.pinned,
+        "only_server_id": image.only_server,
         "revision": image.revision,
+        "content": image.content.value,
     }
 
 
@@ -331,6 +373,9 @@ def version_from(row: AnyRow) -> Version:
         changed_at=row.changed_at,
         changed_by=row.changed_by,
         revision=row.revision,
+        image_format=row.image_format,
+        published_with=row.published_with,
+        guest_tools=row.guest_tools,
     )
 
 
@@ -351,6 +396,9 @@ def version_values(version: Version) -> Values:
         "changed_at": version.changed_at,
         "changed_by": version.changed_by,
         "revision": version.revision,
+        "image_format": version.image_format,
+        "published_with": version.published_with,
+        "guest_tools": version.guest_tools,
     }
 
 
@@ -368,6 +416,8 @@ def replica_from(row: AnyRow) -> Replica:
         reported_at=row.reported_at,
         completed_at=row.completed_at,
         doubt=row.doubt,
+        by_hand=row.by_hand,
+        bytes_per_second=row.bytes_per_second,
     )
 
 
@@ -385,6 +435,8 @@ def replica_values(replica: Replica) -> Values:
         "reported_at": replica.reported_at,
         "completed_at": replica.completed_at,
         "doubt": replica.doubt,
+        "by_hand": replica.by_hand,
+        "bytes_per_second": replica.bytes_per_second,
     }
 
 
@@ -401,11 +453,12 @@ def device_from(row: AnyRow) -> Device:
         ),
         last_login=(
             None
-            if row.login_server_id is None
+            if row.login_at is None
             else Login(
-                server_id=ServerId(row.login_server_id),
+                server_id=None if row.login_server_id is None else ServerId(row.login_server_id),
                 at=row.login_at,
                 image_id=None if row.login_image_id is None else ImageId(row.login_image_id),
+                address=row.login_address,
             )
         ),
         write_cache=WriteCache(row.write_cache),
@@ -432,6 +485,7 @@ def device_values(device: Device) -> Values:
         "login_server_id": None if login is None else login.server_id,
         "login_at": None if login is None else login.at,
         "login_image_id": None if login is None else login.image_id,
+        "login_address": None if login is None else login.address,
         "collection_id": device.collection_id,
         "type": device.type.value,
         "disabled": device.disabled,

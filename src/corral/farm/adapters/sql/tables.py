@@ -80,6 +80,17 @@ farm = Table(
     Column("api_urls", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("generation", BigInteger, nullable=False),
+    Column("former_api_urls", JSON, nullable=False, server_default=text("'[]'")),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+)
+
+schema_gate = Table(
+    "schema_gate",
+    metadata,
+    # One row, too: which releases work on the database, and which command lines.
+    Column("singleton", Integer, primary_key=True, autoincrement=False),
+    Column("readable_from", String(4), nullable=False),
+    Column("oldest_console", Text),
 )
 
 site = Table(
@@ -115,6 +126,10 @@ store = Table(
     Column("shared", Boolean(create_constraint=False), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("copies", Integer),
+    Column("copies_set_at", Instant),
+    # A pass each 14 days at 8 MiB a second at the most; see the domain's ``ScrubPolicy``.
+    Column("scrub_rate", BigInteger, nullable=False, server_default=text("8388608")),
+    Column("scrub_every_seconds", Integer, nullable=False, server_default=text("1209600")),
 )
 
 server = Table(
@@ -134,6 +149,15 @@ server = Table(
     Column("reported_free_bytes", BigInteger),
     Column("reported_counters", JSON),
     Column("reported_clock_offset_ms", BigInteger),
+    Column("reported_certificate_ends_at", Instant),
+    Column("reported_requires_tls", Boolean(create_constraint=False)),
+    Column("reported_chunks_require_tls", Boolean(create_constraint=False)),
+    Column("reported_scrub", JSON(none_as_null=True)),
+    Column("reported_refused", JSON(none_as_null=True)),
+    Column("reported_release", Text),
+    Column("reported_refusal", Text),
+    Column("reported_releases", JSON(none_as_null=True)),
+    Column("reported_generation", BigInteger),
     # No foreign key: SQLite cannot add one to a table that others point to.
     Column("site_id", Uuid, nullable=False, server_default=text(f"'{FIRST_SITE.id.hex}'")),
     Column("description", Text, nullable=False, server_default=text("''")),
@@ -145,6 +169,15 @@ server = Table(
     Column("maintenance", Boolean(create_constraint=False), nullable=False, server_default=false()),
     Column("subnets", JSON, nullable=False, server_default=text("'[]'")),
     Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("relay", Boolean(create_constraint=False), nullable=False, server_default=false()),
+)
+
+former_server = Table(
+    "former_server",
+    metadata,
+    Column("token_digest", LargeBinary(32), primary_key=True),
+    Column("name", Name, nullable=False),
+    Column("removed_at", Instant, nullable=False),
 )
 
 store_folder = Table(
@@ -178,7 +211,17 @@ image = Table(
     Column("write_cache_limit_bytes", BigInteger),
     Column("write_cache_fallback", String(16), nullable=False, server_default="device-ram"),
     Column("pinned_number", Integer),
+    # No foreign key: SQLite adds none to a table that others refer to.
+    Column("only_server_id", Uuid),
     Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("content", String(16), nullable=False, server_default="disk"),
+)
+
+former_image = Table(
+    "former_image",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("last_number", Integer, nullable=False),
 )
 
 version = Table(
@@ -198,6 +241,9 @@ version = Table(
     Column("changed_at", Instant),
     Column("changed_by", String(255), nullable=False, server_default=""),
     Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("image_format", Integer, nullable=False, server_default=text("1")),
+    Column("published_with", String(64), nullable=False, server_default=""),
+    Column("guest_tools", String(64)),
     Index(None, "root"),
 )
 
@@ -241,6 +287,8 @@ overlay = Table(
     Column("seen_problem", Text),
     Column("sealed_root", String(64)),
     Column("sealed_bytes", BigInteger),
+    Column("sealing_done_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("sealing_total_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("revision", Integer, nullable=False),
 )
 
@@ -272,6 +320,8 @@ replica = Table(
     Column("reported_at", Instant),
     Column("completed_at", Instant),
     Column("doubt", BigInteger, nullable=False, server_default=text("0")),
+    Column("by_hand", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("bytes_per_second", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "root"),
 )
 
@@ -290,6 +340,7 @@ device = Table(
     Column("login_at", Instant),
     # No index: it is read with its device only.
     Column("login_image_id", Uuid, ForeignKey("image.id")),
+    Column("login_address", Text),
     Column(
         "collection_id",
         Uuid,

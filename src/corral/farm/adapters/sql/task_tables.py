@@ -28,6 +28,7 @@ task = Table(
     Column("object", Text, nullable=False),
     Column("owner_kind", String(16), nullable=False),
     Column("owner", Text, nullable=False),
+    Column("owner_request", String(64)),
     Column("arguments", JSON, nullable=False),
     # By name, as people wrote it: a task outlives its server, and a log must say where it ran.
     Column("server", Name),
@@ -41,7 +42,7 @@ task = Table(
     Column("worker", Text, nullable=False),
     Column("beats", BigInteger, nullable=False),
     Column("started_at", Instant),
-    Column("ended_at", Instant),
+    Column("ended_at", Instant, index=True),
     Column("progress", JSON, nullable=False),
     Column("waiting", Text, nullable=False),
     Column("not_before", Instant),
@@ -82,4 +83,6 @@ task_worker = Table(
     # None: it reaches every server's store.
     Column("servers", JSON(none_as_null=True)),
     Column("seen_at", Instant, nullable=False),
+    Column("account_problem", Text, nullable=False, server_default=""),
+    Column("left_step", String(16), nullable=False, server_default=""),
 )

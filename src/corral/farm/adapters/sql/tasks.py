@@ -64,6 +64,7 @@ class SqlTasks:
                 is_embedded=added.is_embedded,
                 schedule=request.schedule,
                 origin=request.origin,
+                owner_request=request.owner.request or None,
                 **_request_values(request),
                 **_changing(added),
             )
@@ -102,6 +103,21 @@ class SqlTasks:
         query = select(task).where(task.c.state.not_in(_ACTIVE))
         last = query.order_by(task.c.number.desc()).limit(limit)
         return [_task(row) for row in self._connection.execute(last)][::-1]
+
+    def prune(self, before: datetime, at_most: int) -> Sequence[Task]:
+        """Delete the oldest of those that ended before, but for the last row of all."""
+        highest = select(func.max(task.c.number)).scalar_subquery()
+        query = (
+            select(task)
+            .where(task.c.state.not_in(_ACTIVE), task.c.ended_at < before, task.c.number < highest)
+            .order_by(task.c.number)
+            .limit(at_most)
+        )
+        pruned = [_task(row) for row in self._connection.execute(query)]
+        numbers = [one.number for one in pruned]
+        self._connection.execute(delete(task_log).where(task_log.c.number.in_(numbers)))
+        self._connection.execute(delete(task).where(task.c.number.in_(numbers)))
+        return pruned
 
     def note(self, number: TaskNumber, line: LogLine) -> None:
         """Add a line after the last."""
@@ -183,6 +199,8 @@ class SqlWorkers:
         values: Values = {
             "servers": None if worker.servers is None else list(worker.servers),
             "seen_at": worker.seen_at,
+            "account_problem": worker.account_problem,
+            "left_step": worker.left_step,
         }
         known = update(task_worker).where(task_worker.c.name == worker.name).values(values)
         if self._connection.execute(known).rowcount == 0:
@@ -200,6 +218,8 @@ class SqlWorkers:
                 row.name,
                 None if row.servers is None else tuple(map(ServerName, row.servers)),
                 row.seen_at,
+                row.account_problem,
+                row.left_step,
             )
             for row in self._connection.execute(query)
         ]
@@ -219,11 +239,13 @@ def _request_values(request: TaskRequest) -> Values:
     }
 
 
-def _request(row: AnyRow, schedule: str | None, origin: str | None) -> TaskRequest:
+def _request(
+    row: AnyRow, schedule: str | None, origin: str | None, asked_by: str = ""
+) -> TaskRequest:
     return TaskRequest(
         kind=TaskKind(row.kind),
         object=row.object,
-        owner=Actor(ActorKind(row.owner_kind), row.owner),
+        owner=Actor(ActorKind(row.owner_kind), row.owner, request=asked_by),
         arguments=_arguments(row.arguments),
         server=None if row.server is None else ServerName(row.server),
         schedule=schedule,
@@ -267,7 +289,7 @@ def _task(row: AnyRow) -> Task:
     at = progress["at"]
     return Task(
         number=TaskNumber(row.number),
-        request=_request(row, row.schedule, row.origin),
+        request=_request(row, row.schedule, row.origin, row.owner_request or ""),
         created_at=row.created_at,
         state=TaskState(row.state),
         run=row.run,

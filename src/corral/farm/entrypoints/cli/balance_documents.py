@@ -33,4 +33,5 @@ def rules(of: BalanceRules) -> dict[str, Json]:
         "over_percent": of.over_percent,
         "least_devices": of.least_devices,
         "booting_percent": of.booting_percent,
+        "revision": of.revision,
     }

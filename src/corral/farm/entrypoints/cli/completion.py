@@ -13,7 +13,7 @@ from corral.farm.entrypoints.cli.opening import opened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
 
 
 def images(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -51,6 +51,26 @@ def stores(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return _offered(context, incomplete, _stores)
 
 
+def library(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer what is in the library with its state."""
+    return _offered(context, incomplete, _library)
+
+
+def rollouts(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer rollouts with their states."""
+    return _offered(context, incomplete, _rollouts)
+
+
+def _rollouts(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_rollouts():
+        yield view.rollout.name, f"{view.rollout.offering.name}, {view.rollout.state}"
+
+
+def _library(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_library():
+        yield view.item.name, view.item.state
+
+
 def _sites(application: "Application") -> "Iterator[tuple[str, str]]":
     for view in application.list_sites():
         yield view.site.name, view.site.description or f"{view.devices} devices"
@@ -74,6 +94,36 @@ def accounts(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 def groups(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Offer groups with what they are for."""
     return _offered(context, incomplete, _groups)
+
+
+def users(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer users with how they are called."""
+    return _offered(context, incomplete, _users)
+
+
+def user_groups(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer user groups with what they are for."""
+    return _offered(context, incomplete, _user_groups)
+
+
+def computers(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Offer computers with their states."""
+    return _offered(context, incomplete, _computers)
+
+
+def _users(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_users():
+        yield view.user.name, view.user.full_name
+
+
+def _user_groups(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_user_groups():
+        yield view.group.name, view.group.description
+
+
+def _computers(application: "Application") -> "Iterator[tuple[str, str]]":
+    for view in application.list_computers():
+        yield view.computer.name, view.computer.state.value
 
 
 def _accounts(application: "Application") -> "Iterator[tuple[str, str]]":

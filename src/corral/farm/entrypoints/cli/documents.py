@@ -5,16 +5,24 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from corral.farm.entrypoints.cli import scrub_documents
+from corral.farm.entrypoints.cli.server_releases import releases_document
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from corral.farm.application.certify import Certificates
+    from corral.farm.application.collect_store import CollectionReport
     from corral.farm.application.delete_version import Deletion
     from corral.farm.application.heal_store import HealingReport
     from corral.farm.application.import_image import ImportOutcome
     from corral.farm.application.list_devices import DeviceView
     from corral.farm.application.list_images import ImageView, ReplicaView, VersionView
     from corral.farm.application.list_servers import ServerView
+    from corral.farm.application.list_tasks import TaskView
     from corral.farm.application.log_device_in import LoginAnswer
+    from corral.farm.application.republish_images import Republished, ToRepublish
     from corral.farm.application.show_farm import FarmSummary
     from corral.farm.application.show_status import FarmStatus, SessionView
     from corral.farm.application.verify_store import StoreReport
@@ -45,8 +53,10 @@ def farm(of: Farm) -> dict[str, Json]:
         "name": of.name,
         "public_key": _base64(of.public_key),
         "api_urls": list(of.api_urls),
+        "former_api_urls": list(of.former_api_urls),
         "created_at": instant(of.created_at),
         "generation": of.generation,
+        "revision": of.revision,
     }
 
 
@@ -73,6 +83,7 @@ def server(of: Server) -> dict[str, Json]:
         "chunk_url": of.chunk_url,
         "draining": of.draining,
         "maintenance": of.maintenance,
+        "relay": of.relay,
         "description": of.description,
         "management": None if of.management is None else str(of.management),
         "power_rating": float(of.power_rating),
@@ -93,9 +104,17 @@ def server_view(view: ServerView) -> dict[str, Json]:
         "in_store": view.store.name,
         "state": view.state.value,
         "reported_at": None if report is None else instant(report.at),
+        "release": "" if report is None else report.release,
+        "refusal": view.server.refusal,
+        "releases": releases_document(None if report is None else report.releases),
         "sessions": None if report is None else report.session_count,
         "free_bytes": None if report is None else report.free_bytes,
         "counters": {} if report is None else dict(report.counters),
+        "scrub": (
+            None
+            if report is None or report.scrub is None
+            else scrub_documents.seen_scrub(report.scrub)
+        ),
         "replicas": [
             {
                 "version": str(held.name),
@@ -117,6 +136,7 @@ def version(of: Version) -> dict[str, Json]:
         "size_bytes": of.size_bytes,
         "signature": _base64(of.signature),
         "description": of.description,
+        "guest_tools": of.guest_tools,
         "access": of.access.value,
         "state": of.state.value,
         "standing": of.standing.value,
@@ -148,9 +168,15 @@ def release_wait(of: ReleaseWait) -> dict[str, Json] | None:
         "reason": str(of),
         "until": instant(of.until),
         "lacking": [
-            {"server": one.server, "missing_bytes": one.missing_bytes, "problem": one.problem}
+            {
+                "server": one.server,
+                "missing_bytes": one.missing_bytes,
+                "problem": one.problem,
+                "silent_since": instant(one.silent_since),
+            }
             for one in of.lacking
         ],
+        "not_waited_for": [{"server": one.server, "why": one.why} for one in of.excused],
     }
 
 
@@ -238,12 +264,33 @@ def image_view(view: ImageView) -> dict[str, Json]:
         "write_cache": cache_setting(view.image.write_cache),
         "overlays": [overlay_view(one) for one in view.overlays],
         "pinned": view.image.pinned,
+        "only_server": view.only_server,
         "revision": view.image.revision,
         "newest": None if newest is None else str(newest.name),
+        "republish_needed": view.older_tools is not None,
+        "newer_guest_tools": None if view.older_tools is None else str(view.older_tools.newer),
         "devices": view.device_count,
         "busy": view.is_busy,
         "versions": [version_view(one) for one in view.versions],
     }
+
+
+def to_republish(of: ToRepublish) -> dict[str, Json]:
+    """Show an image that is marked "republish needed", and what keeps it from that."""
+    return {
+        "image": of.image.name,
+        "version": str(of.older.version),
+        "guest_tools": str(of.older.inside),
+        "newer_guest_tools": str(of.older.newer),
+        "problem": (
+            None if of.problem is None else {"code": of.problem.code, "message": of.problem.message}
+        ),
+    }
+
+
+def republished(of: Republished) -> dict[str, Json]:
+    """Show the same, with the task that republishes it."""
+    return {**to_republish(of.marked), "task": None if of.task is None else of.task.number}
 
 
 def import_outcome(outcome: ImportOutcome) -> dict[str, Json]:
@@ -302,6 +349,29 @@ def healing_report(report: HealingReport) -> dict[str, Json]:
     }
 
 
+def collection_report(report: CollectionReport) -> dict[str, Json]:
+    """Show what collecting a store comes or came to."""
+    plan, done = report.plan, report.done
+    return {
+        "server": report.server.name,
+        "store": str(report.server.store.path),
+        "dry_run": done is None,
+        "versions_kept": len(plan.kept_roots),
+        "versions_incomplete": len(plan.incomplete_roots),
+        "live_bytes": plan.live_bytes,
+        "dead_bytes": plan.dead_bytes,
+        "abandoned_bytes": plan.abandoned_bytes,
+        "freed_bytes": plan.freed_bytes if done is None else done.freed_bytes,
+        "copied_bytes": plan.copied_bytes if done is None else done.copied_bytes,
+        "unusable_packs": plan.unusable_packs,
+        "spared_packs": 0 if done is None else done.spared_packs,
+        "unwanted_versions": [
+            {"root": version.root.hex, "names": [str(name) for name in version.names]}
+            for version in report.strange
+        ],
+    }
+
+
 def device_view(view: DeviceView) -> dict[str, Json]:
     """Show a device."""
     device = view.device
@@ -347,11 +417,20 @@ def login_answer(answer: LoginAnswer) -> dict[str, Json]:
         "ticket": answer.ticket,
         "expires_at": int(answer.expires_at.timestamp()),
         "write_cache": answer.write_cache.value,
+        "cache_limit_bytes": answer.setting.limit_bytes,
+        "cache_fallback": (
+            answer.setting.fallback.value if answer.setting.kind.needs_disk else None
+        ),
         "writable": answer.overlay is not None,
         "servers": [
-            {"name": one.name, "addresses": [str(address) for address in one.advertised]}
+            {
+                "name": one.name,
+                "addresses": [str(address) for address in one.advertised],
+                "tls": one.requires_tls,
+            }
             for one in answer.servers
         ],
+        "certificate_authority": answer.authority,
     }
 
 
@@ -369,11 +448,22 @@ def session_view(view: SessionView) -> dict[str, Json]:
     }
 
 
-def farm_status(status: FarmStatus) -> dict[str, Json]:
-    """Show who streams what."""
+def farm_status(
+    status: FarmStatus, copies: Mapping[str, int], tasks: Sequence[TaskView]
+) -> dict[str, Json]:
+    """Show who streams what, how many copies are in which state, and active tasks."""
     return {
         "farm": status.farm.name,
         "generation": status.farm.generation,
+        "observing": (
+            None
+            if status.observing is None
+            else {
+                "restored_at": instant(status.observing.restored_at),
+                "accepted": status.observing.is_accepted,
+                "servers": list(status.observing.servers),
+            }
+        ),
         "warnings": [
             {"device": view.device.name, "warning": view.warning} for view in status.warnings
         ],
@@ -383,6 +473,8 @@ def farm_status(status: FarmStatus) -> dict[str, Json]:
                 "state": line.state.value,
                 "draining": line.server.draining,
                 "sessions": line.session_count,
+                "stalled": _counted(line.server, "stalled"),
+                "failed_requests": _counted(line.server, "failed_requests"),
                 "reported_at": (
                     None if line.server.last_report is None else instant(line.server.last_report.at)
                 ),
@@ -390,4 +482,44 @@ def farm_status(status: FarmStatus) -> dict[str, Json]:
             for line in status.servers
         ],
         "sessions": [session_view(view) for view in status.sessions],
+        "pending": [
+            {"version": str(one.version.name), "waits_for": release_wait(one.wait)}
+            for one in status.pending
+        ],
+        "devices": {"known": status.device_count, "streaming": status.streaming_count},
+        "replication": dict(copies),
+        "tasks": [
+            {
+                "number": view.task.number,
+                "kind": view.task.request.kind.value,
+                "object": view.task.request.object,
+                "state": view.task.state.value,
+            }
+            for view in tasks
+        ],
+    }
+
+
+def _counted(server: Server, counter: str) -> int:
+    return 0 if server.last_report is None else server.last_report.counters.get(counter, 0)
+
+
+def certificates(shown: Certificates) -> dict[str, Json]:
+    """Give what is known of the farm's certificates."""
+    api = shown.api
+    return {
+        "root": shown.root,
+        "root_file": shown.root_file,
+        "api": (
+            None if api is None else {"hosts": list(api.hosts), "ends_at": instant(api.ends_at)}
+        ),
+        "servers": [
+            {
+                "name": one.server,
+                "hosts": list(one.hosts),
+                "ends_at": instant(one.ends_at),
+                "requires_tls": one.requires_tls,
+            }
+            for one in shown.servers
+        ],
     }

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corral.farm.entrypoints.cli import scrub_documents
+
 if TYPE_CHECKING:
     from corral.farm.application.list_collections import CollectionView
     from corral.farm.application.list_servers import HeldReplica
     from corral.farm.application.list_sites import SiteView
     from corral.farm.application.list_stores import StoreView
+    from corral.farm.application.remove_server import ServerRemoval
+    from corral.farm.domain.estate.replication import Bandwidth
     from corral.farm.entrypoints.cli.output import Json
+
+
+def bandwidth(of: Bandwidth) -> dict[str, Json]:
+    """Show what copies may take of a site's line."""
+    return {
+        "rate": of.rate,
+        "windows": [{"between": str(one), "rate": one.rate} for one in of.windows],
+        "zone": of.zone,
+    }
 
 
 def site_view(view: SiteView) -> dict[str, Json]:
@@ -20,6 +33,7 @@ def site_view(view: SiteView) -> dict[str, Json]:
         "name": site.name,
         "description": site.description,
         "subnets": [str(subnet) for subnet in site.subnets],
+        "line": bandwidth(site.bandwidth),
         "revision": site.revision,
         "servers": view.servers,
         "collections": view.collections,
@@ -49,11 +63,30 @@ def store_view(view: StoreView) -> dict[str, Json]:
         "description": store.description,
         "default_path": None if store.default_path is None else str(store.default_path),
         "shared": store.shared,
+        "copies": store.copies,
+        "scrub": scrub_documents.policy(store.scrub),
         "revision": store.revision,
         "servers": [
             {"name": server.name, "path": str(server.store.path), "folder": str(server.store.id)}
             for server in view.servers
         ],
+    }
+
+
+def server_removal(of: ServerRemoval) -> dict[str, Json]:
+    """Show what goes with a server, or went."""
+    return {
+        "server": of.server.name,
+        "lost": of.is_lost,
+        "removed": of.is_done,
+        "copies": [str(version) for version in of.copies],
+        "disks": [
+            {"device": disk.device, "version": str(disk.version), "kind": disk.kind.value}
+            for disk in of.disks
+        ],
+        "deleted": [str(version) for version in of.deleted],
+        "tasks": list(of.tasks),
+        "schedules": list(of.schedules),
     }
 
 

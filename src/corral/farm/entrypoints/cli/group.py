@@ -9,7 +9,12 @@ import typer
 
 def command_group(help_text: str) -> typer.Typer:
     """Make the commands of one noun."""
-    group = typer.Typer(help=help_text, rich_markup_mode="rich", invoke_without_command=True)
+    group = typer.Typer(
+        help=help_text,
+        rich_markup_mode="rich",
+        invoke_without_command=True,
+        add_completion=False,
+    )
 
     @group.callback()
     def show_help(context: typer.Context) -> None:

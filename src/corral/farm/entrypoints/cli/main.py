@@ -4,35 +4,6 @@ from typing import Annotated
 
 import typer
 
-from corral.farm.entrypoints.cli.commands import (
-    account,
-    account_group,
-    affinity,
-    audit,
-    balance,
-    check,
-    collection,
-    device,
-    device_cache,
-    device_change,
-    farm,
-    image,
-    named_store,
-    replica,
-    replication,
-    role,
-    schedule,
-    serve,
-    server,
-    server_change,
-    session,
-    site,
-    status,
-    store,
-    task,
-    token,
-    version,
-)
 from corral.farm.entrypoints.cli.opening import FarmOption, Root
 from corral.farm.entrypoints.cli.root import CorralGroup
 
@@ -45,46 +16,6 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
-image.commands.command("affinity", epilog="Example: corral image affinity debian fixed")(
-    affinity.bind_image
-)
-collection.commands.command(
-    "affinity", epilog="Example: corral collection affinity room-1 best-effort"
-)(affinity.bind_collection)
-farm.commands.command("check", epilog="Example: corral farm check --json")(check.check_farm)
-farm.commands.command(
-    "balance", epilog="Example: corral farm balance --automatic --over 25 --every 10"
-)(balance.set_balance)
-site.commands.command("rebalance", epilog="Example: corral site rebalance default --dry-run")(
-    balance.rebalance_site
-)
-server_change.commands.command("rebalance", epilog="Example: corral server rebalance s1 --dry-run")(
-    balance.rebalance_server
-)
-app.add_typer(farm.commands, name="farm")
-app.add_typer(site.commands, name="site")
-server.commands.add_typer(server_change.commands)
-app.add_typer(server.commands, name="server")
-store.commands.add_typer(named_store.commands)
-app.add_typer(store.commands, name="store")
-image.commands.add_typer(version.commands)
-app.add_typer(image.commands, name="image")
-app.add_typer(collection.commands, name="collection")
-device.commands.add_typer(device_change.commands)
-device.commands.add_typer(device_cache.commands)
-app.add_typer(device.commands, name="device")
-app.add_typer(session.commands, name="session")
-app.add_typer(replica.commands, name="replica")
-app.add_typer(replication.commands, name="replication")
-app.command("status", epilog="Example: corral status")(status.show_status)
-app.add_typer(account.commands, name="account")
-app.add_typer(account_group.commands, name="group")
-app.add_typer(role.commands, name="role")
-app.add_typer(token.commands, name="token")
-app.add_typer(audit.commands, name="audit")
-app.add_typer(task.commands, name="task")
-app.add_typer(schedule.commands, name="schedule")
-app.add_typer(serve.commands, name="serve")
 
 
 def _print_version(*, is_wanted: bool) -> None:

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
     from corral.farm.settings import FarmSettings
 
     Opener: TypeAlias = Callable[[FarmSettings], Application]
@@ -58,9 +58,20 @@ def opened(context: typer.Context, farm: Path | None) -> Application:
     opener = _root(context).opener
     if opener is not None:
         return opener(settings)
-    from corral.farm.bootstrap import open_farm  # noqa: PLC0415 - not for `--help`
+    from corral.farm.bootstrap import open_console  # noqa: PLC0415 - not for `--help`
 
-    return open_farm(settings)
+    return open_console(settings)
+
+
+def opened_schema(context: typer.Context, farm: Path | None) -> Application:
+    """Open the database's schema, whether this release can work on it or not."""
+    settings = settings_of(context, farm)
+    opener = _root(context).opener
+    if opener is not None:
+        return opener(settings)
+    from corral.farm.bootstrap import open_schema  # noqa: PLC0415 - not for `--help`
+
+    return open_schema(settings)
 
 
 def created(context: typer.Context, farm: Path | None, database: str | None) -> Application:

@@ -6,6 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from corral.farm.entrypoints.cli.layout import layout_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -52,19 +54,31 @@ def print_table(
 ) -> None:
     """Print a table, or one line if there is nothing to show; ``>`` begins a column of numbers.
 
-    In a pipe the table is as wide as it needs to be, so that nothing is cut off.
+    In a pipe the table is as wide as it needs to be, so that nothing is cut off. On a terminal that
+    is too narrow for it, columns with nothing in them are left out and lines are broken between
+    words; where that does not suffice, things are printed one after the other.
     """
-    table = _table(title, columns)
-    has_rows = False
-    for row in rows:
-        table.add_row(*row)
-        has_rows = True
-    if not has_rows:
+    given = [tuple(row) for row in rows]
+    if not given:
         print_line(empty)
         return
     from rich.console import Console  # noqa: PLC0415 - not for `--help`
 
     console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    layout = layout_of(columns, given, console.width)
+    if layout.widths is None:
+        if title:
+            print_line(title)
+        for number, row in enumerate(layout.rows):
+            if number:
+                print_line("")
+            names = [name.removeprefix(">").lower() for name in layout.columns]
+            print_facts([fact for fact in zip(names, row, strict=True) if fact[1]])
+        return
+    table = _table(title, layout.columns, layout.widths)
+    table.collapse_padding = layout.is_tight
+    for row in layout.rows:
+        table.add_row(*row)
     console.print(table)
 
 
@@ -83,7 +97,7 @@ def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
     return table
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
+def _table(title: str, columns: Sequence[str], widths: Sequence[int] = ()) -> Table:
     from rich import box  # noqa: PLC0415 - not for `--help`
     from rich.table import Table  # noqa: PLC0415
 
@@ -94,12 +108,13 @@ def _table(title: str, columns: Sequence[str]) -> Table:
         pad_edge=False,
         show_edge=False,
     )
-    for column in columns:
+    for place, column in enumerate(columns):
         is_number = column.startswith(">")
         table.add_column(
             column.removeprefix(">"),
             justify="right" if is_number else "left",
             overflow="fold",
             no_wrap=is_number,
+            width=widths[place] if widths else None,
         )
     return table

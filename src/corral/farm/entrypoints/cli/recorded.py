@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from corral.farm.application.progress import Progress
+    from corral.farm.application.verbs import Application
     from corral.farm.application.work_on_task import Ending
-    from corral.farm.bootstrap import Application
     from corral.farm.domain.task.task import Argument, Task
 
 Outcome = TypeVar("Outcome")
@@ -44,8 +44,14 @@ def run_recorded(  # noqa: PLR0913 - what to run, and how it is told
     """
     name = f"{socket.gethostname()}-{os.getpid()}"
     record = _Record(application, application.begin_task(kind, arguments, name))
+
+    def work(progress: Progress) -> Outcome:
+        # What is done before anybody has looked counts, too.
+        record.follow(progress)
+        return verb(progress)
+
     try:
-        outcome = run_shown(title, verb, is_quiet=is_quiet, look=record.look)
+        outcome = run_shown(title, work, is_quiet=is_quiet, look=record.look)
     except WorkCancelledError:
         record.end(Stopped())
         raise
@@ -75,9 +81,12 @@ class _Record:
         self._progress: Progress | None = None
         self._kept_at = float("-inf")
 
+    def follow(self, progress: Progress) -> None:
+        """Tell the amounts of this when it has ended."""
+        self._progress = progress
+
     def look(self, progress: Progress) -> None:
         """Give a sign of life each second, and do what somebody elsewhere wants."""
-        self._progress = progress
         now = time.monotonic()
         if now - self._kept_at < BEAT.total_seconds():
             return

@@ -5,16 +5,15 @@ from __future__ import annotations
 from threading import Event
 from typing import TYPE_CHECKING, Final
 
-from corral.farm.application.progress import Amounts
-from corral.farm.domain.image.errors import ReplicaStuckError
-from corral.farm.domain.image.replica import ReplicaState
-from corral.farm.entrypoints.cli.work import display_for
+from corral.farm.application.image_tasks import Fetched, tell_replication
+from corral.farm.domain.image.errors import WorkCancelledError
+from corral.farm.entrypoints.cli.recorded import run_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corral.farm.application.list_images import ReplicaView
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.progress import Progress
+    from corral.farm.application.verbs import Application
     from corral.farm.domain.estate.server import ServerName
     from corral.farm.domain.image.version import VersionName
 
@@ -28,28 +27,34 @@ def wait_for_replicas(
     *,
     is_quiet: bool,
 ) -> None:
-    """Return once all of them hold the version.
+    """Return once all of them hold the version; meanwhile it is a task that everybody sees.
 
     The servers report about once a second, each by itself; there is nobody here to be woken by.
-    Raises ``ReplicaStuckError`` if one says that it cannot go on.
+    Raises ``ReplicaStuckError`` if one cannot go on for a while.
     """
     wanted = frozenset(servers)
     pause = Event()
-    with display_for(f"replicate {name}", is_quiet=is_quiet) as display:
+
+    def watch(progress: Progress) -> None:
+        fetched = Fetched()
+        progress.watch(fetched)
         while True:
+            if progress.is_cancelled:
+                what = f"the replication of {name}"
+                raise WorkCancelledError.of_watching(what)
             view = application.show_version(name)
-            replicas = [one for one in view.replicas if one.server.name in wanted]
-            display.show(_amounts(replicas))
-            for one in replicas:
-                if one.replica.state is ReplicaState.STUCK:
-                    raise ReplicaStuckError(str(name), one.server.name, one.replica.problem)
-            if all(one.replica.is_complete for one in replicas):
+            asked = [one for one in view.replicas if one.server.name in wanted]
+            fetched.see(name, asked, _LOOK_SECONDS)
+            if all(one.replica.is_complete for one in fetched.replicas):
                 return
             pause.wait(_LOOK_SECONDS)
 
-
-def _amounts(replicas: Sequence[ReplicaView]) -> Amounts:
-    return Amounts(
-        total_bytes=sum(one.replica.total_bytes for one in replicas),
-        done_bytes=sum(one.replica.done_bytes for one in replicas),
+    run_recorded(
+        application,
+        "replicate",
+        {"version": str(name), "to": tuple(servers)},
+        watch,
+        title=f"replicate {name}",
+        says=lambda _: tell_replication(name, servers),
+        is_quiet=is_quiet,
     )

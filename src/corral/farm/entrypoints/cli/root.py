@@ -15,6 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from corral.farm.domain.errors import DomainError
 from corral.farm.entrypoints.cli.failures import ExitCode, exit_code_of, say
+from corral.farm.entrypoints.cli.nouns import Nouns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,11 @@ FARM_OPTION: Final = "--farm"
 
 
 class CorralGroup(TyperGroup):
-    """Every command's errors end here."""
+    """Every noun's commands, loaded when they are called; every command's errors end here."""
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - what Typer makes of the program
+        super().__init__(**given)
+        self.commands = Nouns()
 
     def main(  # noqa: D102 - the signature is Typer's
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
@@ -13,22 +14,26 @@ from rich.text import Text
 
 from corral.farm.domain.check.finding import Severity
 from corral.farm.domain.errors import DomainError
+from corral.farm.domain.estate.errors import FarmDatabaseUnreachableError
+from corral.farm.entrypoints.cli import task_amounts
 from corral.farm.entrypoints.cli.output import human_size, human_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
 
     from corral.farm.application.show_replication import CopyView
     from corral.farm.application.show_status import FarmStatus, ServerLine
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
     from corral.farm.domain.estate.server import ServerId
 
 _LOOK_SECONDS: Final = 1.0
 _LOOKS_FOR_A_CHECK: Final = 15
 _MOST_STREAMS: Final = 15
+_MOST_SERVERS: Final = 8
+_MOST_WARNINGS: Final = 5
 _MOST_LINES: Final = 8
 
 _STATES: Final[Mapping[str, str]] = {
@@ -41,11 +46,18 @@ _STATES: Final[Mapping[str, str]] = {
 }
 
 
-def watch_farm(application: Application) -> None:
-    """Draw the farm until it is interrupted; a database that is away is said on the screen."""
-    screen = FarmScreen(application)
+def watch_farm(application: Application, logins: Callable[[], str]) -> None:
+    """Draw the farm until it is interrupted; a database that is away is said on the screen.
+
+    ``logins`` says what devices start from meanwhile.
+    """
+    screen = FarmScreen(application, logins)
     pause = threading.Event()
-    with Live(screen.drawn(), refresh_per_second=4, screen=True) as live:
+    # Ctrl-C is how it ends, and no failure.
+    with (
+        suppress(KeyboardInterrupt),
+        Live(screen.drawn(), refresh_per_second=4, screen=True) as live,
+    ):
         while not pause.wait(_LOOK_SECONDS):
             live.update(screen.drawn())
 
@@ -53,8 +65,9 @@ def watch_farm(application: Application) -> None:
 class FarmScreen:
     """What is drawn, with what must be remembered from one time to the next."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, logins: Callable[[], str]) -> None:
         self._application = application
+        self._logins = logins
         self._sent: dict[ServerId, tuple[datetime, int]] = {}
         self._rates: dict[ServerId, float] = {}
         self._looks = 0
@@ -66,7 +79,10 @@ class FarmScreen:
         try:
             self._last = self._looked()
         except DomainError as error:
-            return Group(Text(f"{error.message} ({error.code})", style="red"), self._last)
+            said = Text(f"{error.message} ({error.code})", style="red")
+            if isinstance(error, FarmDatabaseUnreachableError):
+                return Group(said, Text(self._logins(), style="yellow"), self._last)
+            return Group(said, self._last)
         return self._last
 
     def _looked(self) -> RenderableType:
@@ -81,47 +97,46 @@ class FarmScreen:
                 if one.kind.severity is not Severity.NOTICE
             ]
         self._looks += 1
-        parts: list[RenderableType] = [self._headline(status), self._servers(status)]
-        parts.append(_streams(status))
+        # What a low terminal cuts off is at the bottom: streams, of which there may be most.
+        parts: list[RenderableType] = [_headline(status), *self._warnings(status)]
+        parts.append(self._servers(status))
         parts.append(_replication(copies))
         if tasks:
             table = _table("TASK", "WHAT", "STATE", ">DONE", ">RATE")
             for view in tasks[:_MOST_LINES]:
                 task = view.task
-                progress = task.progress
                 table.add_row(
                     f"{task.number} {task.request.kind.value}",
                     task.request.object,
                     task.state.value,
-                    human_size(progress.done_bytes),
-                    f"{human_size(progress.per_second)}/s",
+                    task_amounts.done(task),
+                    task_amounts.pace(task),
                 )
             parts.append(table)
+            if len(tasks) > _MOST_LINES:
+                parts.append(Text(f"… and {len(tasks) - _MOST_LINES} more: corral task list"))
+        return Group(*parts, _streams(status))
+
+    def _warnings(self, status: FarmStatus) -> list[RenderableType]:
+        parts: list[RenderableType] = []
         warnings = [(w.device.name, w.warning) for w in status.warnings]
         lines = [(one, f"{thing}: {said}") for one, thing, said in self._findings]
         lines += [("warning", f"device {name}: {said}") for name, said in warnings]
-        for severity, said in lines[:_MOST_LINES]:
+        for severity, said in lines[:_MOST_WARNINGS]:
             style = "red" if severity == "error" else "yellow"
             parts.append(
                 Text(f"{severity}: {said}", style=style, no_wrap=True, overflow="ellipsis")
             )
-        if len(lines) > _MOST_LINES:
-            parts.append(Text(f"… and {len(lines) - _MOST_LINES} more: corral farm check"))
-        return Group(*parts)
+        if len(lines) > _MOST_WARNINGS:
+            parts.append(Text(f"… and {len(lines) - _MOST_WARNINGS} more: corral farm check"))
+        return parts
 
-    def _headline(self, status: FarmStatus) -> Text:
-        online = sum(line.state == "online" for line in status.servers)
-        return Text(
-            f"{status.farm.name}: {online} of {len(status.servers)} servers online,"
-            f" {len(status.sessions)} streams; Ctrl-C ends this",
-            style="bold",
-        )
-
-    def _servers(self, status: FarmStatus) -> Table:
+    def _servers(self, status: FarmStatus) -> RenderableType:
         table = _table(
             "SERVER", "STATE", ">STREAMS", ">SENDING", ">STALLED", ">FAILED", "LAST REPORT"
         )
-        for line in status.servers:
+        shown = sorted(status.servers, key=lambda line: line.state == "online")
+        for line in shown[:_MOST_SERVERS]:
             report = line.server.last_report
             counters = {} if report is None else report.counters
             state = f"{line.state}, draining" if line.server.draining else str(line.state)
@@ -134,7 +149,8 @@ class FarmScreen:
                 str(counters.get("failed_requests", 0)),
                 human_time(None if report is None else report.at),
             )
-        return table
+        more = len(shown) - _MOST_SERVERS
+        return Group(table, Text(f"… and {more} more: corral server list")) if more > 0 else table
 
     def _rate(self, line: ServerLine) -> float:
         """Bytes a second between the last two reports that differ."""
@@ -149,6 +165,15 @@ class FarmScreen:
                 seconds = (report.at - before[0]).total_seconds()
                 self._rates[line.server.id] = (sent - before[1]) / max(seconds, 0.001)
         return self._rates.get(line.server.id, 0.0)
+
+
+def _headline(status: FarmStatus) -> Text:
+    online = sum(line.state == "online" for line in status.servers)
+    return Text(
+        f"{status.farm.name}: {online} of {len(status.servers)} servers online,"
+        f" {status.streaming_count} of {status.device_count} devices stream; Ctrl-C ends this",
+        style="bold",
+    )
 
 
 def _streams(status: FarmStatus) -> RenderableType:

@@ -61,14 +61,20 @@ def how_to_sign_in(
         message = "choose one of --one-time, --ask, --password-file and --no-password"
         raise typer.BadParameter(message)
     if ask:
-        typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        return Password(typed)
+        return Password(typed("Password", is_new=True))
     if file is not None:
-        return Password(_first_line(file))
+        return Password(first_line(file))
     return HowToSignIn.NOT_AT_ALL if none else HowToSignIn.ONE_TIME
 
 
-def _first_line(file: Path) -> str:
+def typed(what: str, *, is_new: bool = False) -> str:
+    """Ask for a secret, unseen; twice for one that is new."""
+    said: str = typer.prompt(what, hide_input=True, confirmation_prompt=is_new, err=True)
+    return said
+
+
+def first_line(file: Path) -> str:
+    """Read a secret out of a file that is the caller's alone, or of the standard input."""
     if file == STANDARD_INPUT:
         return sys.stdin.readline(_MOST_BYTES).rstrip("\r\n")
     try:

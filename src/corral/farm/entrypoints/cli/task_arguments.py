@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 _FLAGS: Final = {"true": True, "yes": True, "false": False, "no": False}
 
 KindArgument = Annotated[
-    str, typer.Argument(help="import, replicate, verify, heal, seal or rebalance.", metavar="KIND")
+    str,
+    typer.Argument(
+        help="import, replicate, verify, heal, collect, scrub, seal, rebalance, backup or library.",
+        metavar="KIND",
+    ),
 ]
 ArgumentsArgument = Annotated[
     list[str] | None,

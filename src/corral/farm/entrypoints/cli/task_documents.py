@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from corral.farm.application.list_tasks import TaskDetails, TaskView
     from corral.farm.application.schedule_tasks import ScheduleView
+    from corral.farm.domain.task.rules import TaskRules
     from corral.farm.domain.task.task import Argument, Task, TaskRequest
     from corral.farm.entrypoints.cli.output import Json
 
@@ -26,7 +27,21 @@ def task_details(details: TaskDetails) -> dict[str, Json]:
         "arguments": _arguments(details.view.task.request.arguments),
         "possible": list(details.possible),
         "cancel_leaves": details.cancel_leaves,
+        "goes_on": details.goes_on,
         "log": [{"at": _time(line.at), "text": line.text} for line in details.log],
+    }
+
+
+def rules(of: TaskRules) -> dict[str, Json]:
+    """Give the rules for tasks."""
+    limits = of.limits
+    return {
+        "of_kind": {kind.value: number for kind, number in limits.of_kind.items()},
+        "of_server": limits.of_server,
+        "of_kind_on_server": limits.of_kind_on_server,
+        "without_server": limits.of_farm,
+        "kept_days": of.kept_for.days,
+        "revision": of.revision,
     }
 
 
@@ -59,6 +74,7 @@ def _task(task: Task) -> dict[str, Json]:
         "created_at": _time(task.created_at),
         "started_at": _time(task.started_at),
         "ended_at": _time(task.ended_at),
+        "counts": task.request.kind.counts.value,
         "done_bytes": progress.done_bytes,
         "total_bytes": progress.total_bytes,
         "new_bytes": progress.new_bytes,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from corral.farm.application.list_tasks import TaskDetails, TaskView
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
     from corral.farm.domain.task.number import TaskNumber
     from corral.farm.domain.task.task import TaskProgress
 
@@ -33,7 +33,8 @@ def follow_one(application: Application, number: TaskNumber, *, is_quiet: bool) 
     told = 0
     details = application.show_task(number)
     request = details.view.task.request
-    with display_for(f"{request.kind} {request.object}", is_quiet=is_quiet) as display:
+    title, counts = f"{request.kind} {request.object}", request.kind.counts.value
+    with display_for(title, is_quiet=is_quiet, counts=counts) as display:
         while True:
             if not is_quiet:
                 for line in details.log[told:]:

@@ -121,14 +121,14 @@ class _Worker(Thread, Generic[Outcome]):
         return self._result[0]
 
 
-def display_for(title: str, *, is_quiet: bool) -> Display:
-    """Choose how amounts are shown.
+def display_for(title: str, *, is_quiet: bool, counts: str = "bytes") -> Display:
+    """Choose how amounts are shown, which are bytes or what else ``counts`` says.
 
     A terminal gets its bar even if quiet: answers go to the standard output, and somebody waits.
     """
     if sys.stderr.isatty():
-        return _Bar(title)
-    return _Silence() if is_quiet else _Lines(title)
+        return _Bar(title, counts)
+    return _Silence() if is_quiet else _Lines(title, counts)
 
 
 class _Silence:
@@ -150,8 +150,9 @@ class _Silence:
 class _Lines(_Silence):
     """A line now and then, for logs."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, counts: str) -> None:
         self._title = title
+        self._counts = counts
         self._began = time.monotonic()
         self._shown_at = self._began
         self._last = ""
@@ -161,7 +162,7 @@ class _Lines(_Silence):
         is_done = amounts.total_bytes is not None and amounts.done_bytes >= amounts.total_bytes
         if now - self._shown_at < _LINE_SECONDS and not is_done:
             return
-        line = f"{self._title}: {describe(amounts, now - self._began)}"
+        line = f"{self._title}: {describe(amounts, now - self._began, self._counts)}"
         if line.partition(" at ")[0] != self._last.partition(" at ")[0]:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
@@ -172,23 +173,29 @@ class _Lines(_Silence):
 class _Bar(_Silence):
     """One line of a terminal, drawn over and over."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, counts: str) -> None:
         from rich.console import Console  # noqa: PLC0415 - not for `--help`
         from rich.progress import (  # noqa: PLC0415
             BarColumn,
             DownloadColumn,
+            MofNCompleteColumn,
             Progress,
             TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
         )
 
+        is_bytes = counts == "bytes"
+        amounts = (
+            (DownloadColumn(binary_units=True), TransferSpeedColumn())
+            if is_bytes
+            else (MofNCompleteColumn(), TextColumn(counts))
+        )
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
+            *amounts,
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=Console(stderr=True),
@@ -222,9 +229,12 @@ class _Pace:
     seconds_left: float | None
 
 
-def describe(amounts: Amounts, seconds: float) -> str:
-    """Say bytes, rate, time left and new chunks in one line."""
+def describe(amounts: Amounts, seconds: float, counts: str = "bytes") -> str:
+    """Say bytes, rate, time left and new chunks in one line; of other things, how many and when."""
     pace = _pace(amounts, seconds)
+    if counts != "bytes":
+        done = f"{amounts.done_bytes} of {amounts.total_bytes or 0} {counts}"
+        return done if pace.seconds_left is None else f"{done}, {pace.seconds_left:.0f} s left"
     if amounts.total_bytes:
         percent = 100 * amounts.done_bytes // amounts.total_bytes
         done = f"{percent}% of {human_size(amounts.total_bytes)}"
@@ -245,6 +255,8 @@ def _pace(amounts: Amounts, seconds: float) -> _Pace:
 
 
 def _note(amounts: Amounts) -> str:
+    if amounts.awaited:
+        return f"waiting until {amounts.awaited} others have written"
     if not amounts.new_chunks:
         return ""
     return f"{amounts.new_chunks} new chunks, {human_size(amounts.new_bytes)} stored"

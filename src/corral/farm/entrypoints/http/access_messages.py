@@ -5,6 +5,7 @@ from datetime import datetime
 from corral.farm.application.add_account import AccountWithSecret
 from corral.farm.application.issue_token import IssuedToken, TokenView
 from corral.farm.application.list_accounts import AccountView, GroupView, RoleView
+from corral.farm.application.listing import Page
 from corral.farm.domain.access.audit import NotedEntry
 from corral.wire import access as wire
 
@@ -64,6 +65,11 @@ def token(view: TokenView) -> wire.TokenItem:
         revoked_at=None if of.revoked_at is None else _seconds(of.revoked_at),
         works=view.works,
     )
+
+
+def tokens(page: Page[TokenView]) -> wire.TokenList:
+    """Show a page of tokens."""
+    return wire.TokenList(tokens=tuple(map(token, page.items)), total=page.total, next=page.next)
 
 
 def issued(given: IssuedToken) -> wire.IssuedToken:

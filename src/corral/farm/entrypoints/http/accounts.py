@@ -8,6 +8,9 @@ from pydantic import SecretStr
 
 from corral.farm.application.give_password import HowToSignIn
 from corral.farm.application.grant_role import WantedRole
+from corral.farm.application.issue_token import TOKENS
+from corral.farm.application.list_accounts import ACCOUNTS, GROUPS, ROLES
+from corral.farm.application.listing import page_of
 from corral.farm.domain.access.account import account_name, group_name
 from corral.farm.domain.access.password import Password
 from corral.farm.domain.access.permission import Permission
@@ -17,7 +20,7 @@ from corral.farm.domain.estate.site import site_name
 from corral.farm.entrypoints.http import access_messages
 from corral.farm.entrypoints.http.permitted import Caller, permitted
 from corral.farm.entrypoints.http.sign_in import issued_as, password_of
-from corral.farm.entrypoints.http.wishes import Expected, tag
+from corral.farm.entrypoints.http.wishes import Expected, Wished, tag
 from corral.wire import access as wire
 
 Reader = Annotated[Caller, permitted(Permission.ACCOUNT_READ)]
@@ -29,10 +32,14 @@ def account_routes() -> APIRouter:
     router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
     @router.get("", operation_id="list_accounts")
-    def accounts(caller: Reader) -> wire.AccountList:
-        """List the accounts with their groups and roles."""
-        views = caller.application.list_accounts()
-        return wire.AccountList(accounts=tuple(map(access_messages.account, views)))
+    def accounts(wish: Wished, caller: Reader) -> wire.AccountList:
+        """List the accounts with their groups and roles.
+
+        Keys are name, description, disabled, group, role, created, signed-in.
+        """
+        page = page_of(caller.application.list_accounts(), ACCOUNTS, wish)
+        items = tuple(map(access_messages.account, page.items))
+        return wire.AccountList(accounts=items, total=page.total, next=page.next)
 
     @router.post("", operation_id="add_account", status_code=HTTPStatus.CREATED)
     def add(message: wire.NewAccount, caller: Changer) -> wire.AccountWithSecret:
@@ -86,10 +93,11 @@ def group_routes() -> APIRouter:
     router = APIRouter(prefix="/v1/groups", tags=["accounts"])
 
     @router.get("", operation_id="list_groups")
-    def groups(caller: Reader) -> wire.GroupList:
-        """List the groups with their members and roles."""
-        views = caller.application.list_groups()
-        return wire.GroupList(groups=tuple(map(access_messages.group, views)))
+    def groups(wish: Wished, caller: Reader) -> wire.GroupList:
+        """List the groups; keys are name, description, member, members, role."""
+        page = page_of(caller.application.list_groups(), GROUPS, wish)
+        items = tuple(map(access_messages.group, page.items))
+        return wire.GroupList(groups=items, total=page.total, next=page.next)
 
     @router.post("", operation_id="add_group", status_code=HTTPStatus.CREATED)
     def add(message: wire.NewGroup, response: Response, caller: Changer) -> wire.GroupItem:
@@ -135,11 +143,11 @@ def role_routes() -> APIRouter:
     router = APIRouter(prefix="/v1/roles", tags=["accounts"])
 
     @router.get("", operation_id="list_roles")
-    def roles(caller: Reader) -> wire.RoleList:
-        """Say who holds which role over what."""
-        return wire.RoleList(
-            roles=tuple(map(access_messages.role, caller.application.list_roles()))
-        )
+    def roles(wish: Wished, caller: Reader) -> wire.RoleList:
+        """Say who holds which role over what; keys are holder, group, role, over."""
+        page = page_of(caller.application.list_roles(), ROLES, wish)
+        items = tuple(map(access_messages.role, page.items))
+        return wire.RoleList(roles=items, total=page.total, next=page.next)
 
     @router.post("/grant", operation_id="grant_role", status_code=HTTPStatus.NO_CONTENT)
     def grant(message: wire.RoleWish, caller: Changer) -> None:
@@ -159,11 +167,13 @@ def token_routes() -> APIRouter:
     router = APIRouter(prefix="/v1/tokens", tags=["accounts"])
 
     @router.get("", operation_id="list_tokens")
-    def tokens(caller: Reader, account: str | None = None) -> wire.TokenList:
-        """List everybody's tokens, or those of an account."""
+    def tokens(wish: Wished, caller: Reader, account: str | None = None) -> wire.TokenList:
+        """List everybody's tokens, or those of an account, the oldest first.
+
+        Keys are name, account, kind, works, scope, created, expires, revoked.
+        """
         of = None if account is None else account_name(account)
-        views = caller.application.list_tokens(of)
-        return wire.TokenList(tokens=tuple(map(access_messages.token, views)))
+        return access_messages.tokens(page_of(caller.application.list_tokens(of), TOKENS, wish))
 
     @router.post("", operation_id="issue_token", status_code=HTTPStatus.CREATED)
     def issue(message: wire.NewTokenFor, caller: Changer) -> wire.IssuedToken:

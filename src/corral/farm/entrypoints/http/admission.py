@@ -21,6 +21,21 @@ from corral.farm.entrypoints.http.turns import Turns
 
 
 @dataclass(frozen=True)
+class SignalLimits:
+    """How many may wait for a signal, and for how long."""
+
+    seconds: float = 50.0
+    """How long one waits; less than most things on the way allow a silent connection."""
+    of_all: int = 512
+    """Half of the connections: the others are for those who do something."""
+    of_one_address: int = 128
+    """As many engines behind one router; the others check in as often as they are told to."""
+    look_every: float = 1.0
+    look_anyway_every: float = 30.0
+    """For what only a date brings about."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """The bounds of one API process."""
 
@@ -30,6 +45,9 @@ class Limits:
     """From the first to the last byte of a body."""
     login_body_bytes: int = 64 * 1024
     """Of a login or a sign-in, which anybody may send."""
+    uploads_at_once: int = 4
+    upload_pause_seconds: float = 30.0
+    """Without a byte of an upload, after which it is given up."""
     logins_at_once: int = 24
     """Of the 40 worker threads; the others are left to servers and to people."""
     sign_ins_at_once: int = 4
@@ -43,27 +61,40 @@ class Limits:
     """From one address, in the long run."""
     logins_in_a_burst: int = 500
     """From one address at once: a room that is switched on, behind one router."""
+    registrations_at_once: int = 4
+    """Of computers that nobody knows yet; bounded as logins are in everything else."""
+    check_ins_at_once: int = 12
+    check_ins_per_second: float = 50.0
+    """From one address, in the long run."""
+    check_ins_in_a_burst: int = 2000
+    """From one address at once: an office whose line is back."""
+    signals: SignalLimits = SignalLimits()
 
 
 _ADDRESSES_REMEMBERED: Final = 4096
 _LOGIN: Final = "/login"
 _SIGN_IN: Final = "/sign-in"
-_LOGINS: Final = (_LOGIN, _SIGN_IN)
+_REGISTER: Final = "/register"
+_CHECK_IN: Final = "/check-in"
+_OPEN: Final = (_LOGIN, _SIGN_IN, _REGISTER, _CHECK_IN)
 """How the paths end that anybody may call as often as they like."""
+_UPLOADS: Final = "/v1/library/folder/"
+"""Below it files of any size come, which are never held in memory."""
+_SMALL: Final = (_LOGIN, _SIGN_IN, _REGISTER)
 
 
 class LoginBudget:
     """A bucket for each address; the addresses longest not seen are forgotten first."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, in_a_burst: int, per_second: float) -> None:
+        self._burst = float(in_a_burst)
+        self._per_second = per_second
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, address: str, now: float) -> bool:
         """Say whether one more login from ``address`` is within bounds at ``now`` (seconds)."""
-        burst = float(self._limits.logins_in_a_burst)
-        left, at = self._buckets.pop(address, (burst, now))
-        left = min(burst, left + (now - at) * self._limits.logins_per_second)
+        left, at = self._buckets.pop(address, (self._burst, now))
+        left = min(self._burst, left + (now - at) * self._per_second)
         is_admitted = left >= 1.0
         self._buckets[address] = (left - 1.0 if is_admitted else left, now)
         if len(self._buckets) > _ADDRESSES_REMEMBERED:
@@ -78,12 +109,17 @@ class Admission:
         self._app = app
         self._limits = limits
         self._monotonic = monotonic
-        self._budget = LoginBudget(limits)
+        logins = LoginBudget(limits.logins_in_a_burst, limits.logins_per_second)
+        check_ins = LoginBudget(limits.check_ins_in_a_burst, limits.check_ins_per_second)
+        self._budgets = {ending: check_ins if ending == _CHECK_IN else logins for ending in _OPEN}
+        self._uploads = 0
         self._turns = {
             ending: Turns(places, limits.logins_waiting_of_one, limits.logins_waiting_of_all)
             for ending, places in (
                 (_LOGIN, limits.logins_at_once),
                 (_SIGN_IN, limits.sign_ins_at_once),
+                (_REGISTER, limits.registrations_at_once),
+                (_CHECK_IN, limits.check_ins_at_once),
             )
         }
 
@@ -92,8 +128,13 @@ class Admission:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_login = scope["path"].endswith(_LOGINS)
-        most = self._limits.login_body_bytes if is_login else self._limits.body_bytes
+        path: str = scope["path"]
+        ending = next((one for one in _OPEN if path.endswith(one)), None)
+        if scope["method"] == "PUT" and path.startswith(_UPLOADS):
+            await self._upload(scope, receive, send)
+            return
+        is_small = ending in _SMALL
+        most = self._limits.login_body_bytes if is_small else self._limits.body_bytes
         try:
             body = await self._body(scope, receive, min(most, self._limits.body_bytes))
         except _TooLargeError:
@@ -109,15 +150,38 @@ class Admission:
             return
         except ClientDisconnect:
             return
-        if is_login:
-            await self._login(scope, _replay(body, receive), send)
+        if ending is not None:
+            await self._login(ending, scope, _replay(body, receive), send)
         else:
             await self._app(scope, _replay(body, receive), send)
 
-    async def _login(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let it through piece by piece, and end it where nothing comes any more."""
+        if self._uploads >= self._limits.uploads_at_once:
+            detail = "as many files are being uploaded as may be at once; try again"
+            answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "upload-busy", detail)
+            await answer(scope, receive, send)
+            return
+
+        async def receive_soon() -> Message:
+            try:
+                async with asyncio.timeout(self._limits.upload_pause_seconds):
+                    return await receive()
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+
+        self._uploads += 1
+        try:
+            await self._app(scope, receive_soon, send)
+        except ClientDisconnect:
+            return
+        finally:
+            self._uploads -= 1
+
+    async def _login(self, ending: str, scope: Scope, receive: Receive, send: Send) -> None:
         address = network_of(scope["client"][0]) if scope["client"] else ""
-        turns = self._turns[_LOGIN if scope["path"].endswith(_LOGIN) else _SIGN_IN]
-        if not self._budget.take(address, self._monotonic()):
+        turns = self._turns[ending]
+        if not self._budgets[ending].take(address, self._monotonic()):
             detail = "too many logins from this address; try again after the given time"
             answer = problem(HTTPStatus.TOO_MANY_REQUESTS, "login-flood", detail)
             await answer(scope, receive, send)

@@ -12,23 +12,37 @@ from corral.farm.domain.access.token import TokenDigest
 from corral.farm.entrypoints.http import (
     accounts,
     audit,
+    backups,
     balance,
+    balance_rules,
     collections,
+    computers,
     device_verbs,
     devices,
+    difference,
+    engines,
     estate_devices,
     estate_servers,
     farm,
     images,
+    kit_computers,
+    library,
     lists,
     metrics,
     replication,
+    republishing,
+    rollouts,
+    schema,
+    scrubs,
     server_verbs,
     servers,
     sign_in,
     sites,
     stores,
+    task_rules,
     tasks,
+    upgrades,
+    users,
     version_verbs,
 )
 from corral.farm.entrypoints.http.admission import Admission, Limits
@@ -37,6 +51,7 @@ from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins
 from corral.farm.entrypoints.http.metrics import FarmCollector
 from corral.farm.entrypoints.http.permitted import Gate, OpenTo, open_to, serve_declared
 from corral.farm.entrypoints.http.problems import MEDIA_TYPE, answer_with_problems
+from corral.farm.entrypoints.http.signals import Signals
 from corral.farm.entrypoints.http.tracing import Tracing
 from corral.wire.listing import Health
 from corral.wire.problem import Problem
@@ -84,8 +99,11 @@ def create_app(
         },
     )
     answer_with_problems(app)
+    limits = limits or Limits()
+    signals = Signals(application, limits.signals)
+    app.state.signals = signals
     registry = CollectorRegistry()
-    registry.register(FarmCollector(application, logins))
+    registry.register(FarmCollector(application, logins, signals))
     serve_declared(
         app,
         Gate(application, reader),
@@ -95,9 +113,17 @@ def create_app(
             lists.routes(),
             images.routes(),
             images.cache_routes(),
+            republishing.routes(),
             sites.routes(),
             collections.routes(),
+            users.user_routes(),
+            users.user_group_routes(),
+            users.assignment_routes(),
+            engines.routes(application, signals),
+            computers.routes(),
+            computers.code_routes(),
             stores.routes(),
+            scrubs.routes(),
             estate_servers.routes(),
             estate_devices.routes(),
             sign_in.routes(application),
@@ -106,22 +132,35 @@ def create_app(
             accounts.role_routes(),
             accounts.token_routes(),
             audit.routes(),
+            backups.routes(),
+            library.folder_routes(),
+            library.routes(),
+            library.publisher_routes(),
+            kit_computers.kit_routes(),
+            kit_computers.computer_routes(),
+            rollouts.routes(),
             tasks.routes(),
             tasks.wish_routes(),
             tasks.schedule_routes(),
+            task_rules.routes(),
             farm.routes(),
+            difference.routes(),
             version_verbs.routes(),
             server_verbs.routes(),
             device_verbs.routes(),
             balance.check_routes(),
+            upgrades.routes(),
+            schema.routes(),
             balance.server_routes(),
             balance.site_routes(),
+            balance_rules.rule_routes(),
+            balance_rules.affinity_routes(),
             _health(application, logins),
             metrics.routes(registry),
             replication.routes(),
         ),
     )
-    app.add_middleware(Admission, limits=limits or Limits(), monotonic=monotonic)
+    app.add_middleware(Admission, limits=limits, monotonic=monotonic)
     app.add_middleware(Tracing, registry=registry)
     return app
 

@@ -12,7 +12,7 @@ from corral.farm.domain.access.permission import Permission
 from corral.farm.entrypoints.http import access_messages
 from corral.farm.entrypoints.http.permitted import Caller, permitted
 from corral.wire import access as wire
-from corral.wire.message import UnixSeconds
+from corral.wire.message import UnixMoment
 
 
 def routes() -> APIRouter:
@@ -23,8 +23,8 @@ def routes() -> APIRouter:
     def entries(  # noqa: PLR0913 - one for each filter
         caller: Annotated[Caller, permitted(Permission.AUDIT_READ)],
         *,
-        since: UnixSeconds | None = None,
-        until: UnixSeconds | None = None,
+        since: UnixMoment | None = None,
+        until: UnixMoment | None = None,
         actor_kind: ActorKind | None = None,
         actor: str | None = None,
         where: str | None = None,

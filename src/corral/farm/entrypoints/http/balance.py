@@ -37,6 +37,8 @@ def check_routes() -> APIRouter:
                     object=one.thing,
                     message=one.message,
                     way_out=one.kind.way_out,
+                    devices=one.devices,
+                    computers=one.computers,
                 )
                 for one in report.findings
             ),
@@ -50,6 +52,7 @@ def check_routes() -> APIRouter:
                 )
                 for one in report.versions
             ),
+            login_addresses=report.login_addresses,
             not_applicable=tuple(
                 check_wire.NotApplicable(check=one.check, why=one.why)
                 for one in report.not_applicable

@@ -57,7 +57,7 @@ def routes() -> APIRouter:
         caller: Annotated[Caller, permitted(Permission.COLLECTION_READ)],
     ) -> wire.CollectionItem:
         """Show a collection."""
-        _demand(caller, name)
+        demand(caller, name)
         return _shown(caller, name, response)
 
     @router.patch("/{name}", operation_id="change_collection")
@@ -69,7 +69,7 @@ def routes() -> APIRouter:
         caller: Annotated[Caller, permitted(Permission.COLLECTION_CHANGE)],
     ) -> wire.CollectionItem:
         """Change a collection, or move it to another site; what is not named stays."""
-        _demand(caller, name)
+        demand(caller, name)
         if "site" in message.model_fields_set:
             _demand_site(caller, message.site)
         edit = CollectionEdit(
@@ -87,13 +87,14 @@ def routes() -> APIRouter:
         caller: Annotated[Caller, permitted(Permission.COLLECTION_REMOVE)],
     ) -> None:
         """Remove a collection that no device is in any more."""
-        _demand(caller, name)
+        demand(caller, name)
         caller.application.remove_collection(collection_name(name), expected)
 
     return router
 
 
-def _demand(caller: Caller, name: str) -> None:
+def demand(caller: Caller, name: str) -> None:
+    """Refuse unless the caller may do it where the collection is."""
     caller.demand(_place(caller.application.show_collection(collection_name(name))))
 
 

@@ -29,4 +29,15 @@ def routes() -> APIRouter:
         caller.application.assign_device(device_name(name), image_name(message.image))
         return shown(caller, name, response)
 
+    @router.delete("/{name}/image", operation_id="unassign_device")
+    def unassign(
+        name: str,
+        response: Response,
+        caller: Annotated[Caller, permitted(Permission.DEVICE_ASSIGN)],
+    ) -> estate.DeviceItem:
+        """Take the image of a device from it; what it runs goes on."""
+        demand(caller, name)
+        caller.application.unassign_device(device_name(name))
+        return shown(caller, name, response)
+
     return router

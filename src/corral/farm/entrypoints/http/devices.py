@@ -12,6 +12,7 @@ from corral.farm.domain.image.root import RootHash
 from corral.farm.domain.image.write_cache import WriteCache
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
+from corral.farm.entrypoints.http.later import Later
 from corral.farm.entrypoints.http.logins import DATABASE_AWAY, Logins, in_wire
 from corral.farm.entrypoints.http.permitted import OpenTo, open_to
 from corral.wire.login import LoginAnswer, LoginRequest
@@ -22,11 +23,12 @@ _log = structlog.get_logger("corral.http")
 def routes(application: Application, logins: Logins | None) -> APIRouter:
     """Give the routes; with ``logins``, also those that the database is away for are answered."""
     router = APIRouter(prefix="/v1/devices", tags=["devices"])
+    later = Later()
 
     def answer(
         name: DeviceName, key: Token, request: LoginRequest | None, address: str | None
     ) -> LoginAnswer:
-        device = application.recognise_device(name, key, address or "")
+        device = application.recognise_device(name, key, address or "", later)
         running = None if request is None or request.running is None else RootHash(request.running)
         given = application.log_device_in(
             device,

@@ -7,11 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from corral.farm.application.change_device import DeviceEdit
+from corral.farm.application.import_devices import DeviceImport
 from corral.farm.application.list_devices import DEVICES, DeviceView
 from corral.farm.application.listing import page_of
 from corral.farm.application.register_device import NewPlace
 from corral.farm.domain.access.permission import EVERYWHERE, Permission, Place
 from corral.farm.domain.delivery.device import MacAddress, device_name, device_type
+from corral.farm.domain.delivery.device_series import DeviceSeries
 from corral.farm.domain.estate.collection import FIRST_COLLECTION, collection_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.entrypoints.http.permitted import Caller, permitted
@@ -90,19 +92,41 @@ def _registering(router: APIRouter) -> None:
         """
         caller.demand(EVERYWHERE)
         done = caller.application.import_devices(message.table, is_trial=message.dry_run)
-        return wire.ImportedDevices(
-            lines=len(done.rows),
-            registered=tuple(
-                wire.DeviceKey(name=one.device.name, key=one.key.reveal())
-                for one in done.registered
+        return _imported(done)
+
+    @router.post("/series", operation_id="add_device_series")
+    def add_series(
+        message: wire.NewDeviceSeries, caller: Annotated[Caller, permitted(Permission.DEVICE_ADD)]
+    ) -> wire.ImportedDevices:
+        """Register devices whose names and network cards count, all of them or none."""
+        _demand_collection(caller, message.collection)
+        done = caller.application.import_devices.series(
+            DeviceSeries.parse(message.names),
+            MacAddress.parse(message.first_mac),
+            or_none(image_name)(message.image),
+            NewPlace(
+                collection=or_none(collection_name)(message.collection),
+                type=device_type(message.type),
+                description=message.description,
             ),
-            bad=tuple(
-                wire.BadLine(
-                    line=bad.line, name=bad.name, code=bad.error.code, message=bad.error.message
-                )
-                for bad in done.bad
-            ),
+            is_trial=message.dry_run,
         )
+        return _imported(done)
+
+
+def _imported(done: DeviceImport) -> wire.ImportedDevices:
+    return wire.ImportedDevices(
+        lines=len(done.rows),
+        registered=tuple(
+            wire.DeviceKey(name=one.device.name, key=one.key.reveal()) for one in done.registered
+        ),
+        bad=tuple(
+            wire.BadLine(
+                line=bad.line, name=bad.name, code=bad.error.code, message=bad.error.message
+            )
+            for bad in done.bad
+        ),
+    )
 
 
 def _changing(router: APIRouter) -> None:

@@ -15,6 +15,8 @@ from corral.farm.domain.estate.site import site_name
 from corral.farm.domain.estate.store import store_name
 from corral.farm.domain.estate.subnet import parse_subnets
 from corral.farm.entrypoints.http.permitted import Caller, permitted
+from corral.farm.entrypoints.http.scrubs import scrub_of
+from corral.farm.entrypoints.http.server_releases import releases_message
 from corral.farm.entrypoints.http.wishes import Expected, Wished, edit_of, or_none, tag
 from corral.wire import estate as wire
 from corral.wire.server import ReplicaState
@@ -30,8 +32,8 @@ def routes() -> APIRouter:
     ) -> wire.ServerList:
         """List the servers, and what each holds.
 
-        Keys are name, site, store, state, draining, maintenance, address, rating, sessions, free,
-        reported, description.
+        Keys are name, site, store, state, draining, maintenance, relay, release, address, rating,
+        sessions, free, reported, description.
         """
         seen = [
             view
@@ -85,6 +87,7 @@ def _edit(message: wire.ServerEdit) -> ServerEdit:
         max_devices_booting=edit_of(message, "max_devices_booting", or_none(device_limit)),
         maintenance=edit_of(message, "maintenance", bool),
         subnets=edit_of(message, "subnets", parse_subnets),
+        relay=edit_of(message, "relay", bool),
     )
 
 
@@ -115,6 +118,12 @@ def _item(view: ServerView) -> wire.ServerItem:
         state=view.state,
         draining=server.draining,
         maintenance=server.maintenance,
+        relay=server.relay,
+        release="" if report is None else report.release,
+        refusal=server.refusal,
+        releases=(
+            None if report is None or report.releases is None else releases_message(report.releases)
+        ),
         description=server.description,
         addresses=tuple(str(address) for address in server.advertised),
         management=None if server.management is None else str(server.management),
@@ -127,6 +136,7 @@ def _item(view: ServerView) -> wire.ServerItem:
         reported_at=None if report is None else int(report.at.timestamp()),
         store_free_bytes=None if report is None else report.free_bytes,
         counters={} if report is None else dict(report.counters),
+        scrub=None if report is None or report.scrub is None else scrub_of(report.scrub),
         versions=tuple(
             wire.HeldVersion(
                 version=str(held.name),

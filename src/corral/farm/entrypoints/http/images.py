@@ -24,9 +24,10 @@ from corral.farm.domain.image.write_cache import (
     WriteCache,
 )
 from corral.farm.entrypoints.http.permitted import Caller, permitted
-from corral.farm.entrypoints.http.wishes import Expected, tag
+from corral.farm.entrypoints.http.wishes import Expected, edit_of, or_none, tag
 from corral.wire import image as wire
 from corral.wire.listing import Holder
+from corral.wire.login import CacheFallback as WireFallback
 from corral.wire.login import WriteCache as WireCache
 from corral.wire.overlay import OverlayKind, OverlayState
 from corral.wire.server import ReplicaState
@@ -96,9 +97,19 @@ def _images(router: APIRouter) -> None:
             description=message.description,
             mode=None if message.mode is None else ImageMode(message.mode.value),
             write_cache=None if message.write_cache is None else _setting(message.write_cache),
+            only_server=edit_of(message, "only_server", or_none(server_name)),
         )
         caller.application.change_image(image_name(name), edit, expected)
         return _shown(caller, name, response)
+
+    @router.delete("", operation_id="remove_image", status_code=HTTPStatus.NO_CONTENT)
+    def remove_image(
+        name: str,
+        expected: Expected,
+        caller: Annotated[Caller, permitted(Permission.IMAGE_REMOVE)],
+    ) -> None:
+        """Remove an image of which no version is left and that no device is to start from."""
+        caller.application.remove_image(image_name(name), expected)
 
     @router.put("/pin", operation_id="pin_version")
     def pin_version(
@@ -226,7 +237,10 @@ def _maintenance(router: APIRouter) -> None:
     ) -> wire.OverlayItem:
         """Make a version of what a device wrote; it is there when the overlay is gone."""
         promotion = Promotion(Access(message.to.value), message.at, message.description)
-        return _overlay(caller.application.promote_maintenance(image_name(name), promotion))
+        view = caller.application.promote_maintenance(
+            image_name(name), promotion, even_if_unchanged=message.even_if_unchanged
+        )
+        return _overlay(view)
 
     @router.delete("/maintenance", operation_id="discard_maintenance")
     def discard_maintenance(name: str, caller: Maintains) -> wire.OverlayItem:
@@ -272,11 +286,14 @@ def _image(view: ImageView) -> wire.ImageDetail:
         write_cache=wire.CacheSetting(
             kind=WireCache(image.write_cache.kind.value),
             limit_bytes=image.write_cache.limit_bytes,
-            fallback=wire.CacheFallback(image.write_cache.fallback.value),
+            fallback=WireFallback(image.write_cache.fallback.value),
         ),
         pinned=image.pinned,
+        only_server=view.only_server,
         devices=view.device_count,
         is_busy=view.is_busy,
+        republish_needed=view.older_tools is not None,
+        newer_guest_tools=None if view.older_tools is None else str(view.older_tools.newer),
         versions=tuple(map(_version, view.versions)),
         overlays=tuple(map(_overlay, view.overlays)),
         revision=image.revision,
@@ -298,8 +315,16 @@ def _version(view: VersionView) -> wire.VersionDetail:
             reason=str(wait),
             until=_seconds(wait.until),
             lacking=tuple(
-                wire.Lack(server=one.server, missing_bytes=one.missing_bytes, problem=one.problem)
+                wire.Lack(
+                    server=one.server,
+                    missing_bytes=one.missing_bytes,
+                    problem=one.problem,
+                    silent_since=_seconds(one.silent_since),
+                )
                 for one in wait.lacking
+            ),
+            not_waited_for=tuple(
+                wire.Excused(server=one.server, why=one.why) for one in wait.excused
             ),
         ),
         published_at=int(version.published_at.timestamp()),
@@ -308,6 +333,7 @@ def _version(view: VersionView) -> wire.VersionDetail:
         changed_at=_seconds(version.changed_at),
         changed_by=version.changed_by,
         description=version.description,
+        guest_tools=version.guest_tools,
         running=view.running,
         starting=view.starting,
         holders=tuple(

@@ -11,6 +11,8 @@ from corral.farm.application.pin_version import PinVersion, UnpinImage
 from corral.farm.application.promote_maintenance import PromoteMaintenance
 from corral.farm.application.promote_version import PromoteVersion
 from corral.farm.application.release_version import ReleaseVersion
+from corral.farm.application.remove_image import RemoveImage
+from corral.farm.application.republish_images import ListToRepublish, RepublishImages
 from corral.farm.application.reset_device_cache import ResetDeviceCache
 from corral.farm.application.retire_version import RetireVersion
 from corral.farm.application.revert_version import RevertVersion
@@ -20,6 +22,12 @@ from corral.farm.application.set_device_cache import SetDeviceCache
 class ImagesApplication(Protocol):
     """The wired use cases that requests about images call."""
 
+    @property
+    def list_to_republish(self) -> ListToRepublish: ...  # noqa: D102 - each names itself
+    @property
+    def republish_images(self) -> RepublishImages: ...  # noqa: D102 - each names itself
+    @property
+    def remove_image(self) -> RemoveImage: ...  # noqa: D102 - each names itself
     @property
     def change_image(self) -> ChangeImage: ...  # noqa: D102 - each names itself
     @property

@@ -33,7 +33,7 @@ def routes() -> APIRouter:
     ) -> listing.ImageList:
         """List the images with their versions, and who holds each.
 
-        Keys are name, description, newest, versions, devices, created.
+        Keys are name, description, newest, versions, devices, created, republish.
         """
         page = page_of(caller.application.list_images(), IMAGES, wish)
         return listing.ImageList(
@@ -114,6 +114,8 @@ def image_item(view: ImageView) -> listing.ImageItem:
         name=view.image.name,
         description=view.image.description,
         devices=view.device_count,
+        republish_needed=view.older_tools is not None,
+        newer_guest_tools=None if view.older_tools is None else str(view.older_tools.newer),
         versions=tuple(map(version_item, view.versions)),
     )
 

@@ -20,7 +20,7 @@ from corral.farm.domain.estate.errors import (
     FarmDatabaseUnreachableError,
 )
 from corral.wire.listing import Health
-from corral.wire.login import LoginAnswer, RankedServer, WriteCache
+from corral.wire.login import CacheFallback, LoginAnswer, RankedServer, WriteCache
 from corral.wire.logins import KnownDevice, LoginSnapshot, SignedLogins, signed_message
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from corral.farm.application.show_farm import ShowFarm
     from corral.farm.application.take_login_snapshot import TakeLoginSnapshot
     from corral.farm.domain.access.token import Token
-    from corral.farm.domain.estate.farm import FarmId
+    from corral.farm.domain.estate.farm import Farm
 
 DATABASE_AWAY: Final = (
     FarmDatabaseBusyError,
@@ -63,14 +63,20 @@ def in_wire(answer: log_device_in.LoginAnswer) -> LoginAnswer:
         ticket=answer.ticket,
         expires_at=int(answer.expires_at.timestamp()),
         write_cache=WriteCache(answer.write_cache.value),
+        cache_limit_bytes=answer.setting.limit_bytes,
+        cache_fallback=(
+            CacheFallback(answer.setting.fallback.value) if answer.setting.kind.needs_disk else None
+        ),
         servers=tuple(
             RankedServer(
                 name=server.name,
                 addresses=tuple(str(address) for address in server.advertised),
+                tls=server.requires_tls,
             )
             for server in answer.servers
         ),
         writable=answer.overlay is not None,
+        certificate_authority=answer.authority,
     )
 
 
@@ -88,6 +94,7 @@ def signed(snapshot: take_login_snapshot.LoginSnapshot, key: FarmKey) -> SignedL
             )
             for answer in snapshot.answers
         ),
+        certificate_authority=snapshot.authority,
     ).model_dump_json()
     signature = base64.b64encode(key.sign(signed_message(text))).decode()
     return SignedLogins(snapshot=text, signature=signature)
@@ -109,7 +116,8 @@ class Logins:
     show_farm: ShowFarm
     key: FarmKey
     kept: KeptLogins
-    farm: FarmId
+    farm: Farm
+    """As it was last seen."""
     clock: Clock
     monotonic: Callable[[], float]
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -151,17 +159,23 @@ class Logins:
             is_fresh = (
                 self._taken is not None
                 and self.monotonic() < self._fresh_until
-                and self.show_farm().farm.generation == self.kept.generation
+                and self._look().generation == self.kept.generation
             )
             if self._taken is None or not is_fresh:
                 began_at = self.monotonic()
-                message = signed(self.take(), self.key)
+                snapshot = self.take()
+                self.farm = snapshot.farm
+                message = signed(snapshot, self.key)
                 body = message.model_dump_json().encode()
                 self._keep(message)
                 self._taken = TakenLogins(body, f'"{hashlib.sha256(body).hexdigest()}"')
                 took = self.monotonic() - began_at
                 self._fresh_until = began_at + max(_LASTS_SECONDS, took * _LASTS_TIMES)
             return self._taken
+
+    def _look(self) -> Farm:
+        self.farm = self.show_farm().farm
+        return self.farm
 
     def _keep(self, message: SignedLogins) -> None:
         try:
@@ -189,10 +203,11 @@ class Logins:
         taken_at = self.kept.taken_at
         return Health(
             release=release,
-            farm=self.farm,
+            farm=self.farm.id,
             generation=self.kept.generation or 0,
             is_database_away=True,
             logins_taken_at=None if taken_at is None else int(taken_at.timestamp()),
+            logins_age_seconds=self.kept.age_seconds(self.clock.now()),
         )
 
     def answer_without_database(self, device: str, key: Token, running: str | None) -> LoginAnswer:

@@ -11,7 +11,7 @@ begin.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, cast
 
@@ -20,6 +20,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from corral.farm.adapters.logs import current_request_id
 from corral.farm.application.recognise_caller import RecognisedCaller
 from corral.farm.domain.access.actor import Actor, ActorKind
 from corral.farm.domain.access.permission import (
@@ -41,6 +42,8 @@ class OpenTo(StrEnum):
     """With the device's key."""
     SERVERS = "servers"
     """With the server's token."""
+    COMPUTERS = "computers"
+    """With what the computer's key has signed."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Gate:
             found = self._application.recognise_caller(key, address)
             actor, rights = found.actor, found.rights
         rights.demand(permission)
+        actor = replace(actor, request=current_request_id())
         return Caller(actor, rights, permission, self._application.acting_as(actor), found)
 
 

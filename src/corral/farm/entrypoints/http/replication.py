@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from corral.farm.application.show_replication import CopyView
 from corral.farm.domain.access.permission import EVERYWHERE, Permission, Place
-from corral.farm.domain.estate.replication import Bandwidth, Window, copies
+from corral.farm.domain.estate.replication import Bandwidth, Window
+from corral.farm.domain.estate.replication import copies as copies_of
 from corral.farm.domain.estate.site import Site, site_name
 from corral.farm.domain.estate.store import store_name
 from corral.farm.entrypoints.http.permitted import Caller, permitted
@@ -39,10 +40,32 @@ def routes() -> APIRouter:
     ) -> wire.Copies:
         """Say how many servers of a store hold each of its versions; copies begin to flow."""
         caller.demand(EVERYWHERE)
-        wanted = None if message.copies is None else copies(str(message.copies))
+        wanted = None if message.copies is None else copies_of(str(message.copies))
         store = caller.application.set_copies(store_name(name), wanted, expected)
         tag(response, store.revision)
         return wire.Copies(copies=store.copies)
+
+    @router.get("/stores/{name}/copies", operation_id="plan_copies")
+    def plan_copies(
+        name: str,
+        caller: Annotated[Caller, permitted(Permission.STORE_CHANGE)],
+        copies: Annotated[int | None, Query(ge=1)] = None,
+    ) -> wire.CopiesPlan:
+        """Say what would come and go with that many copies, or one on every server."""
+        caller.demand(EVERYWHERE)
+        wanted = None if copies is None else copies_of(str(copies))
+        plan = caller.application.set_copies.plan(store_name(name), wanted)
+        return wire.CopiesPlan(
+            copies=plan.store.copies,
+            comes=tuple(
+                wire.PlannedCopy(version=str(version), server=server)
+                for version, server in plan.comes
+            ),
+            goes=tuple(
+                wire.PlannedCopy(version=str(version), server=server, why=stays.value)
+                for version, server, stays in plan.goes
+            ),
+        )
 
     @router.put("/sites/{name}/bandwidth", operation_id="limit_replication")
     def limit(
@@ -52,7 +75,7 @@ def routes() -> APIRouter:
         response: Response,
         caller: Annotated[Caller, permitted(Permission.SITE_CHANGE)],
     ) -> wire.Bandwidth:
-        """Say what copies may take of the lines to a site's servers."""
+        """Say what copies may take of the line to a site's servers together."""
         shown = caller.application.show_site(site_name(name))
         caller.demand(Place(site=shown.site.id))
         windows = tuple(Window.parse(f"{one.between}={one.rate}") for one in message.windows)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -20,13 +20,17 @@ from corral.farm.application.take_server_report import (
 )
 from corral.farm.domain.access.token import TokenDigest
 from corral.farm.domain.delivery.device import DeviceId
+from corral.farm.domain.estate.server import RefusedExport
 from corral.farm.domain.image.overlay import OverlayCondition, OverlayId
 from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.application import Application
 from corral.farm.entrypoints.http.bearer import Bearer
+from corral.farm.entrypoints.http.holdings import seen_holdings
 from corral.farm.entrypoints.http.logins import Logins
 from corral.farm.entrypoints.http.permitted import OpenTo, open_to
+from corral.farm.entrypoints.http.scrubs import seen_scrub
+from corral.farm.entrypoints.http.server_releases import order_message, seen_releases
 from corral.wire import overlay as wire_overlay
 from corral.wire import server as wire
 from corral.wire.logins import SignedLogins
@@ -50,13 +54,19 @@ def routes(application: Application, logins: Logins | None, reader: TokenDigest)
         responses={_NOT_MODIFIED: {"description": "It is what ``If-None-Match`` names."}},
     )
     def configuration(
-        token: Bearer, if_none_match: Annotated[str | None, Header()] = None
+        token: Bearer,
+        *,
+        observes: Annotated[
+            bool, Query(description="It keeps what it has while the farm observes.")
+        ] = False,
+        if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Say what the server of this token should do, unless it has exactly that already."""
-        wanted = application.configure_server(application.recognise_server(token))
+        server = application.recognise_server(token)
+        wanted = application.configure_server(server, can_observe=observes)
         body = _configuration(wanted, reader).model_dump_json().encode()
         tag = f'"{hashlib.sha256(body).hexdigest()}"'
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
+        headers = {"ETag": tag}
         if _is_named(tag, if_none_match):
             return Response(status_code=_NOT_MODIFIED, headers=headers)
         return Response(body, headers=headers, media_type=JSONResponse.media_type)
@@ -73,7 +83,7 @@ def routes(application: Application, logins: Logins | None, reader: TokenDigest)
         if logins is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "this process takes no snapshots of logins")
         taken = logins.current()
-        headers = {"ETag": taken.tag, "Cache-Control": "no-store"}
+        headers = {"ETag": taken.tag}
         if _is_named(taken.tag, if_none_match):
             return Response(status_code=_NOT_MODIFIED, headers=headers)
         return Response(taken.body, headers=headers, media_type=JSONResponse.media_type)
@@ -83,7 +93,17 @@ def routes(application: Application, logins: Logins | None, reader: TokenDigest)
         """Take what a server says of itself; whatever it does not name is over."""
         server = application.recognise_server(token)
         application.take_server_report(server, _report(message))
+        application.mirror_to_relay(server)
         return wire.ReportAccepted(generation=application.show_farm().farm.generation)
+
+    @router.post("/certificate", operation_id="certify_server")
+    def certify(token: Bearer, message: wire.CertificateRequest) -> wire.ServerCertificate:
+        """Make a certificate for the server of this token and a key of its own."""
+        server = application.recognise_server(token)
+        made = application.certify_server(server, message.public_key)
+        return wire.ServerCertificate(
+            certificate=made.text, hosts=made.hosts, ends_at=int(made.ends_at.timestamp())
+        )
 
     return router
 
@@ -93,14 +113,21 @@ def _is_named(tag: str, if_none_match: str | None) -> bool:
 
 
 def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.ServerConfiguration:
+    restored_at = wanted.restored_at
     return wire.ServerConfiguration(
         farm=wanted.farm.id,
         generation=wanted.generation,
+        restored_at=None if restored_at is None else int(restored_at.timestamp()),
+        observes=wanted.observes,
         farm_public_key=_base64(wanted.farm.public_key),
         server=wanted.server.name,
+        api_urls=wanted.farm.api_urls,
         exports=tuple(
             wire.Export(
-                name=str(export.name), root=export.root.hex, signature=_base64(export.signature)
+                name=str(export.name),
+                root=export.root.hex,
+                signature=_base64(export.signature),
+                standing=export.standing.value,
             )
             for export in wanted.exports
         ),
@@ -111,6 +138,8 @@ def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.Ser
                 signature=_base64(replica.signature),
                 size_bytes=replica.size_bytes,
                 doubt=replica.doubt,
+                standing=replica.standing.value,
+                content=replica.content.value,
                 peers=tuple(wire.Peer(server=peer.server, url=peer.url) for peer in replica.peers),
             )
             for replica in wanted.replicas
@@ -129,11 +158,22 @@ def _configuration(wanted: ServerConfiguration, reader: TokenDigest) -> wire.Ser
                 subject=one.overlay.device_id,
                 kind=wire_overlay.OverlayKind(one.overlay.kind.value),
                 limit_bytes=one.overlay.limit_bytes,
+                created_at=int(one.overlay.created_at.timestamp()),
                 sealing=one.is_sealing,
             )
             for one in wanted.overlays
         ),
+        certificate_hosts=wanted.certificate_hosts,
+        certificate_authority=wanted.certificate_authority,
+        scrub=wire.Scrubbing(
+            rate=wanted.scrub.rate,
+            every_seconds=round(wanted.scrub.every.total_seconds()),
+            peers=tuple(wire.Peer(server=peer.server, url=peer.url) for peer in wanted.others),
+        ),
         moves=tuple(wire.Move(device=one.device_id, to=(one.target,)) for one in wanted.moves),
+        release=wanted.release,
+        relay=wanted.server.relay,
+        order=None if wanted.order is None else order_message(wanted.order),
     )
 
 
@@ -167,6 +207,15 @@ def _report(message: wire.ServerReport) -> ServerReport:
         counters=MappingProxyType(message.counters),
         free_bytes=message.store_free_bytes,
         sent_at=_instant(message.sent_at),
+        certificate_ends_at=_instant(message.certificate_ends_at),
+        requires_tls=message.requires_tls,
+        chunks_require_tls=message.chunks_require_tls,
+        scrub=None if message.scrub is None else seen_scrub(message.scrub),
+        refused=tuple(RefusedExport(one.name, one.code, one.detail) for one in message.refused),
+        release=message.release,
+        refusal=message.refusal,
+        releases=None if message.releases is None else seen_releases(message.releases),
+        holdings=None if message.holds is None else seen_holdings(message.holds),
     )
 
 
@@ -190,6 +239,8 @@ def _overlay(message: wire_overlay.OverlayReport) -> ReportedOverlay:
         problem=message.problem,
         sealed_root=None if message.sealed_root is None else RootHash(message.sealed_root),
         sealed_bytes=message.sealed_size_bytes,
+        sealing_done_bytes=message.sealing_done_bytes,
+        sealing_total_bytes=message.sealing_total_bytes,
     )
 
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from corral.farm.application.issue_token import IssuedToken
+from corral.farm.application.issue_token import TOKENS, IssuedToken
+from corral.farm.application.listing import page_of
 from corral.farm.domain.access.access_token import scopes_of, token_name
 from corral.farm.domain.access.account import AccountName, account_name
 from corral.farm.domain.access.actor import Actor, ActorKind
@@ -24,6 +25,7 @@ from corral.farm.entrypoints.http.permitted import (
     open_to,
     permitted,
 )
+from corral.farm.entrypoints.http.wishes import Wished
 from corral.wire import access as wire
 
 Self = Annotated[Caller, permitted(Permission.SELF)]
@@ -79,10 +81,10 @@ def routes(application: Application) -> APIRouter:
         )
 
     @router.get("/self/tokens", operation_id="list_own_tokens")
-    def tokens(caller: Self) -> wire.TokenList:
-        """List one's own tokens."""
-        views = caller.application.list_tokens(_own_name(caller))
-        return wire.TokenList(tokens=tuple(map(access_messages.token, views)))
+    def tokens(wish: Wished, caller: Self) -> wire.TokenList:
+        """List one's own tokens, by the same keys as everybody's."""
+        own = caller.application.list_tokens(_own_name(caller))
+        return access_messages.tokens(page_of(own, TOKENS, wish))
 
     @router.post("/self/tokens", operation_id="issue_own_token", status_code=HTTPStatus.CREATED)
     def issue(message: wire.NewToken, caller: Self) -> wire.IssuedToken:

@@ -100,6 +100,13 @@ def _item(view: SiteView) -> wire.SiteItem:
         name=site.name,
         description=site.description,
         subnets=tuple(map(str, site.subnets)),
+        line=wire.SiteLine(
+            rate=site.bandwidth.rate,
+            windows=tuple(
+                wire.LineWindow(between=str(one), rate=one.rate) for one in site.bandwidth.windows
+            ),
+            zone=site.bandwidth.zone,
+        ),
         servers=view.servers,
         collections=view.collections,
         devices=view.devices,

@@ -13,6 +13,7 @@ from corral.farm.application.listing import page_of
 from corral.farm.domain.access.permission import EVERYWHERE, Permission, Place
 from corral.farm.domain.estate.store import StorePathInvalidError, store_name
 from corral.farm.entrypoints.http.permitted import Caller, permitted
+from corral.farm.entrypoints.http.scrubs import policy_of
 from corral.farm.entrypoints.http.wishes import Expected, Wished, edit_of, or_none, tag
 from corral.wire import estate as wire
 
@@ -116,6 +117,8 @@ def _item(view: StoreView) -> wire.StoreItem:
         description=store.description,
         default_path=None if store.default_path is None else str(store.default_path),
         shared=store.shared,
+        copies=store.copies,
+        scrub=policy_of(store.scrub),
         servers=tuple(
             wire.StoreKeeper(
                 server=server.name, path=str(server.store.path), folder=server.store.id

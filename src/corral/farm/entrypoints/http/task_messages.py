@@ -29,6 +29,7 @@ def item(view: TaskView) -> wire.TaskItem:
         created_at=int(task.created_at.timestamp()),
         started_at=_seconds(task.started_at),
         ended_at=_seconds(task.ended_at),
+        counts=task.request.kind.counts.value,
         done_bytes=progress.done_bytes,
         total_bytes=progress.total_bytes,
         new_bytes=progress.new_bytes,
@@ -53,6 +54,7 @@ def details(found: TaskDetails) -> wire.TaskDetails:
         ),
         possible=found.possible,
         cancel_leaves=found.cancel_leaves,
+        goes_on=found.goes_on,
     )
 
 

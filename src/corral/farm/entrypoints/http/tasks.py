@@ -111,8 +111,7 @@ def routes() -> APIRouter:
             async for event in events:
                 yield event
 
-        headers = {"Cache-Control": "no-cache"}
-        return StreamingResponse(all_of_them(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(all_of_them(), media_type="text/event-stream")
 
     return router
 

@@ -1,4 +1,4 @@
-"""Every request has an id and is counted.
+"""Every request has an id and is counted, and its answer is kept by nobody on the way.
 
 The id is the caller's ``X-Request-Id`` or a new one; it stands in each line that is logged for the
 request, whichever thread logs it, and in the answer. A server that hands a device's login on hands
@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from corral.farm.adapters.logs import REQUEST_ID_HEADER, request_id
 
 _HEADER: Final = REQUEST_ID_HEADER.encode()
+_NOT_KEPT: Final = (b"cache-control", b"no-store")
+"""Answers hold keys and tokens, or what is true for a moment: none is for a cache on the way."""
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -50,7 +52,7 @@ class Tracing:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                named = [*message.get("headers", []), (_HEADER, own_id.encode())]
+                named = [*message.get("headers", []), (_HEADER, own_id.encode()), _NOT_KEPT]
                 message = {**message, "headers": named}
             await send(message)
 

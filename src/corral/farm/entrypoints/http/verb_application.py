@@ -5,7 +5,9 @@ from typing import Protocol
 from corral.farm.application.assign_device import AssignDevice
 from corral.farm.application.delete_version import DeleteVersion
 from corral.farm.application.drain_server import DrainServer
+from corral.farm.application.remove_server import RemoveServer
 from corral.farm.application.replicate_version import ReplicateVersion
+from corral.farm.application.unassign_device import UnassignDevice
 from corral.farm.application.undrain_server import UndrainServer
 
 
@@ -15,9 +17,13 @@ class VerbApplication(Protocol):
     @property
     def assign_device(self) -> AssignDevice: ...  # noqa: D102
     @property
+    def unassign_device(self) -> UnassignDevice: ...  # noqa: D102
+    @property
     def delete_version(self) -> DeleteVersion: ...  # noqa: D102
     @property
     def drain_server(self) -> DrainServer: ...  # noqa: D102
+    @property
+    def remove_server(self) -> RemoveServer: ...  # noqa: D102
     @property
     def replicate_version(self) -> ReplicateVersion: ...  # noqa: D102
     @property

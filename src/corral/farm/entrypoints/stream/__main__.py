@@ -13,10 +13,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; raises errors of the domain if it cannot start."""
     parser = argparse.ArgumentParser(prog="corral serve stream", description="Stream to devices.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    speech = parser.add_mutually_exclusive_group()
+    speech.add_argument("--tls", action="store_const", const=True, dest="tls")
+    speech.add_argument("--plain", action="store_const", const=False, dest="tls")
     parser.add_argument("--log-format", choices=("text", "json"), default="text")
     chosen = parser.parse_args(arguments)
     logs.set_up(chosen.log_format)
-    serve(chosen.config.absolute())
+    serve(chosen.config.absolute(), tls=chosen.tls)
     return 0
 
 

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import corral_native as native
 import structlog
 
 from corral.farm.adapters.clock import SystemClock
 from corral.farm.adapters.farm_folder.farm_key import is_signed
+from corral.farm.domain.errors import TryAgainError
+from corral.farm.domain.estate.relay import RelayRestsError, refuse_other_release
 from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.stream.materialisation import Materialiser
+from corral.farm.entrypoints.stream.observing import holdings, joined
 from corral.farm.entrypoints.stream.overlays import BaseUnusableError, Ledger, OverlayKeeper
 from corral.farm.entrypoints.stream.removal import Remover
 from corral.farm.entrypoints.stream.replication import Replicator
-from corral.wire.server import RefusedExport, ServerReport, SessionReport
+from corral.farm.entrypoints.stream.scrub import Scrubber
+from corral.farm.entrypoints.stream.session_log import SessionLog
+from corral.wire.server import RefusedExport, ServerReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from corral.wire.server import Export, Replica, ServerConfiguration, ServerFile
+    from corral.farm.domain.estate.certificate import Certificate
+    from corral.farm.entrypoints.stream.certificate import CertificateKeeper
+    from corral.farm.entrypoints.stream.chunk_gate import ChunkGate
+    from corral.wire.server import (
+        Export,
+        ReleasesReport,
+        Replica,
+        ServerConfiguration,
+        ServerFile,
+    )
 
 _log = structlog.get_logger("corral.stream")
 
@@ -42,20 +57,33 @@ class StreamHost:
     server: native.StreamServer
     on_change: Callable[[], None]
     ledger: Ledger
+    requires_tls: bool = False
+    """Whether devices are let in under TLS only."""
+    chunks_require_tls: bool = False
+    """Whether chunks are given under TLS only."""
+    chunk_gate: ChunkGate | None = None
+    """Gives a relay's chunks; the stream server itself does, of any other."""
+    release: str = field(default_factory=lambda: version("corral"))
+    is_held: bool = False
+    """Whether nobody is to be served yet: it has not shown that it does its work."""
+    also_counted: list[Callable[[], Mapping[str, int]]] = field(default_factory=list)
+    _shown: int = 0
     _in_force: ServerConfiguration | None = None
     _served: dict[str, native.ServedVersion] = field(default_factory=dict)
     _peers: dict[str, native.Peers] = field(default_factory=dict)
     _exports: tuple[tuple[str, native.ServedVersion], ...] = ()
     _refused: tuple[RefusedExport, ...] = ()
-    _sessions: dict[tuple[str, int], SessionReport] = field(default_factory=dict)
+    _sessions: SessionLog = field(default_factory=SessionLog)
     replicator: Replicator = field(init=False)
     remover: Remover = field(init=False)
+    scrubber: Scrubber = field(init=False)
     materialiser: Materialiser = field(init=False)
     overlays: OverlayKeeper = field(init=False)
 
     def __post_init__(self) -> None:
         self.replicator = Replicator(self.store, self.on_change)
         self.remover = Remover(self.store, self.replicator.may_write)
+        self.scrubber = Scrubber(self.store, _seconds, self.on_change, self.replicator.note_damage)
         self.materialiser = Materialiser()
         self.overlays = OverlayKeeper(self.store, self.ledger, self._base, self.on_change)
 
@@ -63,6 +91,12 @@ class StreamHost:
         """Begin the work in the background."""
         self.replicator.start()
         self.materialiser.start()
+        self.scrubber.start()
+
+    def follow(self, said: ServerConfiguration) -> ServerConfiguration | None:
+        """Do what the farm says now; give what is in force by that, none if it is not for us."""
+        wanted = joined(self._in_force, said)
+        return wanted if self.apply(wanted) else None
 
     def apply(self, wanted: ServerConfiguration, *, is_kept: bool = False) -> bool:
         """Put a configuration in force; False, having done nothing, if it is not one for us.
@@ -87,7 +121,11 @@ class StreamHost:
         bases = {overlay.base for overlay in wanted.overlays}
         offered = {version.root: version for _, version in exports}
         self._served = {r: v for r, v in self._served.items() if r in bases} | offered
-        self.overlays.want(wanted.overlays, may_remove=not is_kept)
+        self.overlays.want(
+            wanted.overlays,
+            may_remove=not (is_kept or wanted.observes),
+            restored_at=wanted.restored_at,
+        )
         self.overlays.work(self.server.sessions())
         self._offer()
         if wanted.draining and not self.server.is_draining:
@@ -95,6 +133,7 @@ class StreamHost:
         elif not wanted.draining and self.server.is_draining:
             self.server.undrain()
         self._replicate(wanted)
+        self.scrubber.want(wanted.scrub, wanted.replication_ticket, wanted.certificate_authority)
         self.materialiser.want(self._served.values())
         # A kept wish may be long fulfilled: only the farm's present word moves anybody.
         movers = () if is_kept else wanted.moves
@@ -111,20 +150,94 @@ class StreamHost:
             overlays=len(wanted.overlays),
             moves=len(movers),
             draining=wanted.draining,
+            observes=wanted.observes,
         )
         return True
 
     def tidy(self) -> None:
         """Go on with what takes several rounds: removals, and the life of overlays."""
         self.remover.work()
+        if self.chunk_gate is not None:
+            self.chunk_gate.keep(is_open=not self.refusal)
         if self.overlays.work(self.server.sessions()):
             self._offer()
 
-    def report(self) -> ServerReport:
+    @property
+    def is_relay(self) -> bool | None:
+        """Whether the farm wants it to be the relay of its site; none before that is known."""
+        return None if self._in_force is None else self._in_force.relay
+
+    @property
+    def refusal(self) -> str:
+        """Why it serves its site nothing, of a relay; nothing if it does."""
+        try:
+            self.refuse()
+        except TryAgainError as error:
+            return error.message
+        return ""
+
+    def refuse(self) -> None:
+        """Raise ``RelayReleaseDiffersError``, ``RelayRestsError`` if it is a relay and must not."""
+        wanted = self._in_force
+        if wanted is not None and wanted.relay:
+            if self.is_held or self.is_resting:
+                raise RelayRestsError(wanted.server)
+            refuse_other_release(wanted.server, self.release, wanted.release)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it is a relay that the farm wants to serve nothing."""
+        wanted = self._in_force
+        return (
+            wanted is not None and wanted.relay and wanted.order is not None and wanted.order.rest
+        )
+
+    def let_go(self) -> None:
+        """Serve from now on."""
+        self.is_held = False
+        self._offer()
+
+    def to_test(self) -> tuple[tuple[str, native.ServedVersion], ...]:
+        """Give what is to be read before anybody is served: what is offered, or kept for a site."""
+        wanted = self._in_force
+        if wanted is None or not wanted.relay:
+            return self._exports
+        found = []
+        for one in wanted.replicas:
+            with suppress(_RefusedError, native.NativeError):
+                if self.store.holds(one.root):
+                    found.append((one.export, self._opened(one)))
+        return tuple(found)
+
+    @property
+    def refused(self) -> tuple[RefusedExport, ...]:
+        """What it was told to offer and does not."""
+        return self._refused
+
+    @property
+    def in_force(self) -> ServerConfiguration | None:
+        """What the farm wants, as far as it is known."""
+        return self._in_force
+
+    def show(self, certificates: CertificateKeeper) -> None:
+        """Show the server's certificate to who connects, if it is another one than before."""
+        certificate = certificates.certificate
+        if certificate is None or certificates.version == self._shown:
+            return
+        try:
+            self.server.show_certificate(certificate.text, certificates.private_key)
+            if self.chunk_gate is not None:
+                self.chunk_gate.show_certificate(certificate.text, certificates.private_key)
+        except native.NativeError as error:
+            _log.error("the certificate cannot be shown", code=error.code, detail=str(error))
+        self._shown = certificates.version
+
+    def report(
+        self, certificate: Certificate | None = None, releases: ReleasesReport | None = None
+    ) -> ServerReport:
         """Say what is; whoever came or went since the last time is logged."""
         connected = self.server.sessions()
-        sessions = tuple(map(_session, connected))
-        self._log_changes({(one.address, one.connected_at): one for one in sessions})
+        replicas = self.replicator.reports()
         free: int | None
         try:
             free = self.store.free_bytes()
@@ -134,34 +247,35 @@ class StreamHost:
             server=self.server_file.server,
             generation=0 if self._in_force is None else self._in_force.generation,
             draining=self.server.is_draining,
-            exports=tuple(name for name, _ in self._exports),
+            exports=() if self.is_held else tuple(name for name, _ in self._exports),
             refused=self._refused,
-            replicas=self.replicator.reports(),
+            replicas=replicas,
             removed=self.remover.removed(),
             overlays=self.overlays.reports(connected),
-            sessions=sessions,
-            counters=self.server.counters(),
+            sessions=self._sessions.note(connected),
+            counters=dict(self.counters()),
             store_free_bytes=free,
             sent_at=SystemClock().now().timestamp(),
+            certificate_ends_at=(
+                None if certificate is None else int(certificate.ends_at.timestamp())
+            ),
+            scrub=self.scrubber.report(),
+            requires_tls=self.requires_tls,
+            chunks_require_tls=self.chunks_require_tls,
+            release=self.release,
+            refusal=self.refusal,
+            releases=releases,
+            holds=None if self._in_force is None else holdings(self._in_force, replicas),
         )
 
-    def _log_changes(self, present: dict[tuple[str, int], SessionReport]) -> None:
-        """One line for each, with the id of the device that the API's log has for its login."""
-        for event, ones, others in (
-            ("stream begins", present, self._sessions),
-            ("stream ends", self._sessions, present),
-        ):
-            for key in ones.keys() - others.keys():
-                one = ones[key]
-                device = None if one.subject is None else str(one.subject)
-                _log.info(
-                    event,
-                    device_id=device,
-                    export=one.export,
-                    address=one.address,
-                    sent_bytes=one.sent_bytes,
-                )
-        self._sessions = present
+    def counters(self) -> Mapping[str, int]:
+        """Give all that is counted in this process."""
+        counted = self.server.counters()
+        if self.chunk_gate is not None:
+            counted |= self.chunk_gate.counters()
+        for more in self.also_counted:
+            counted |= more()
+        return counted
 
     def drain(self) -> None:
         """Let nobody in any more and ask clients to move."""
@@ -191,7 +305,10 @@ class StreamHost:
     def stop(self) -> None:
         """End everything."""
         self.server.stop()
+        if self.chunk_gate is not None:
+            self.chunk_gate.stop()
         self.overlays.stop()
+        self.scrubber.stop()
         self.materialiser.stop()
         self.replicator.stop()
 
@@ -219,7 +336,8 @@ class StreamHost:
         self._peers = {}
         for replica in wanted.replicas:
             peers = known.get(replica.root) or native.Peers()
-            peers.set([peer.url for peer in replica.peers], wanted.replication_ticket)
+            urls = [peer.url for peer in replica.peers]
+            peers.set(urls, wanted.replication_ticket, wanted.certificate_authority)
             self._peers[replica.root] = peers
 
     def _opened(self, export: Export | Replica) -> native.ServedVersion:
@@ -235,7 +353,10 @@ class StreamHost:
         return served
 
     def _offer(self) -> None:
-        self.server.apply(self._exports, self.overlays.offers())
+        if self.is_held:
+            self.server.apply((), [])
+        else:
+            self.server.apply(self._exports, self.overlays.offers())
 
     def _base(self, root: str) -> native.ServedVersion:
         """Serve the version below an overlay; the farm signed it, or it would not be here."""
@@ -275,11 +396,5 @@ class StreamHost:
             raise _RefusedError(code, detail)
 
 
-def _session(session: native.Session) -> SessionReport:
-    return SessionReport(
-        subject=None if session.subject is None else UUID(bytes=session.subject),
-        export=session.export,
-        address=session.address,
-        connected_at=int(session.connected_at),
-        sent_bytes=session.sent_bytes,
-    )
+def _seconds() -> int:
+    return int(SystemClock().now().timestamp())

@@ -28,6 +28,13 @@ class KeptConfiguration:
             _log.warning("the kept configuration is of no use", reason=type(error).__name__)
             return None
 
+    def forget(self) -> None:
+        """Have nothing to start from the next time. A disk that refuses keeps it."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("cannot forget the configuration", path=str(self._path), reason=str(error))
+
     def write(self, configuration: ServerConfiguration) -> None:
         """Keep it, whole or not at all. A disk that refuses must not stop a stream."""
         try:

@@ -23,18 +23,22 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from corral.farm.adapters.clock import SystemClock
 from corral.farm.adapters.logs import REQUEST_ID_HEADER, request_id
+from corral.farm.adapters.tls import secured
 from corral.farm.domain.access.token import Token, TokenDigest
 from corral.farm.domain.errors import DeniedError, DomainError, InvalidInputError
 from corral.farm.domain.estate.address import Address
+from corral.farm.domain.estate.certificate import is_loopback
 from corral.farm.domain.estate.errors import AddressUnusableError
 from corral.farm.entrypoints.stream.metrics import CONTENT_TYPE
 from corral.wire.login import LoginRequest
 from corral.wire.problem import Problem
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
@@ -66,19 +70,28 @@ class _Asked:
 class Management:
     """Serves the management address from a thread of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it needs of each other part of the process
         self,
-        api_urls: Sequence[str],
+        api_urls: Callable[[], Sequence[str]],
         logins: KeptLogins,
         metrics: StreamMetrics,
         reader_digest: Callable[[], bytes],
+        trust: ssl.SSLContext | None = None,
+        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        routes: Sequence[Route] = (),
     ) -> None:
+        """Begin with no listener; ``api_urls`` gives where the API is asked, in which order.
+
+        https URLs are believed by ``trust``, else as browsers do; ``context`` gives what is shown
+        to devices that come over a network. ``routes`` are what a relay answers besides.
+        """
+        self._context = context
         self.logins = logins
         self._metrics = metrics
         self._reader_digest = reader_digest
-        self._api_urls = tuple(api_urls)
+        self._api_urls = api_urls
         self._clock = SystemClock()
-        self._client = httpx.Client(timeout=_API_SECONDS, trust_env=False)
+        self._client = httpx.Client(timeout=_API_SECONDS, trust_env=False, verify=trust or True)
         self._api_away_until: float | None = None
         self._wanted: str | None = None
         self._listener: _Listener | None = None
@@ -87,6 +100,7 @@ class Management:
                 Route("/v1/devices/{name}/login", self._login, methods=["POST"]),
                 Route("/v1/health", self._health),
                 Route("/metrics", self._read_metrics),
+                *routes,
             ]
         )
 
@@ -106,7 +120,12 @@ class Management:
         if address is None:
             return
         try:
-            self._listener = _Listener(Address.parse(address), self._app)
+            listen = Address.parse(address)
+            if not is_loopback(listen.host) and self._context() is None:
+                # Tried again with each configuration; keys never go in the clear meanwhile.
+                _log.warning("no logins here before there is a certificate", address=address)
+                return
+            self._listener = _Listener(listen, self._app, self._context)
         except AddressUnusableError as error:
             # Not fatal: streams matter more.
             _log.error("no logins here", code=error.code, detail=error.message)
@@ -125,6 +144,7 @@ class Management:
                 "format": 1,
                 "logins": self.logins.device_count,
                 "logins_taken_at": None if taken_at is None else int(taken_at.timestamp()),
+                "logins_age_seconds": self.logins.age_seconds(self._clock.now()),
             }
         )
 
@@ -189,7 +209,7 @@ class Management:
             headers["Content-Type"] = "application/json"
         if asked.authorization:
             headers["Authorization"] = asked.authorization
-        for url in self._api_urls:
+        for url in self._api_urls():
             try:
                 answer = self._client.post(
                     f"{url}/v1/devices/{quote(asked.device, safe='')}/login",
@@ -213,8 +233,18 @@ class Management:
 class _Listener:
     """One address, until it is stopped."""
 
-    def __init__(self, address: Address, app: Starlette) -> None:
-        """Listen; raises ``AddressUnusableError``."""
+    def __init__(
+        self, address: Address, app: Starlette, context: Callable[[], ssl.SSLContext | None]
+    ) -> None:
+        """Listen, by TLS unless only the machine itself can; raises ``AddressUnusableError``."""
+
+        def shown() -> ssl.SSLContext:
+            found = context()
+            if found is None:
+                raise ConnectionRefusedError
+            return found
+
+        protocol = H11Protocol if is_loopback(address.host) else secured(H11Protocol, shown)
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         try:
             self._socket = socket.create_server(
@@ -226,7 +256,8 @@ class _Listener:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=protocol,
+                loop="asyncio",
                 ws="none",
                 lifespan="off",
                 log_config=None,

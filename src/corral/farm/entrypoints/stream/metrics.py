@@ -11,20 +11,30 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import corral_native as native
     from prometheus_client.core import Metric
 
+    from corral.wire.server import ScrubReport
+
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_LATEST
-_GAUGES: Final = frozenset({"sessions"})
+_GAUGES: Final = frozenset({"sessions", "relay_computers", "relay_undelivered"})
 
 
 class StreamMetrics(Collector):
     """Reads the Rust server's counters whenever it is asked."""
 
-    def __init__(self, server: native.StreamServer) -> None:
+    def __init__(
+        self,
+        server: native.StreamServer,
+        scrub: Callable[[], ScrubReport | None],
+        counters: Callable[[], Mapping[str, int]] | None = None,
+    ) -> None:
+        """Read ``server``; ``counters`` gives more than those of its own."""
         self._server = server
+        self._counters = counters or server.counters
+        self._scrub = scrub
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -35,7 +45,7 @@ class StreamMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Give the figures of now."""
         see = "See the reference of counters."
-        for name, value in sorted(self._server.counters().items()):
+        for name, value in sorted(self._counters().items()):
             kind = GaugeMetricFamily if name in _GAUGES else CounterMetricFamily
             yield kind(f"corral_stream_{name}", see, value=float(value))
         yield GaugeMetricFamily(
@@ -43,6 +53,7 @@ class StreamMetrics(Collector):
             "Whether it lets nobody in any more.",
             value=float(self._server.is_draining),
         )
+        yield from _of_scrub(self._scrub())
         latency = self._server.latency()
         counts = accumulate(count for _, count in latency)
         buckets = [
@@ -56,3 +67,17 @@ class StreamMetrics(Collector):
                 buckets=buckets,
                 sum_value=None,
             )
+
+
+def _of_scrub(scrub: ScrubReport | None) -> Iterable[Metric]:
+    if scrub is None:
+        return
+    see = "See the reference of counters."
+    for name, value in (
+        ("checked_bytes", scrub.checked_bytes),
+        ("damaged_chunks", scrub.damaged_chunks),
+        ("healed_chunks", scrub.healed_chunks),
+    ):
+        yield CounterMetricFamily(f"corral_stream_scrub_{name}", see, value=float(value))
+    unhealed = float(scrub.unhealed_chunks)
+    yield GaugeMetricFamily("corral_stream_scrub_unhealed_chunks", see, value=unhealed)

@@ -46,6 +46,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._restored_at: int | None = None
         self._ids = self._read()
 
     def ids(self) -> frozenset[str]:
@@ -62,6 +63,19 @@ class Ledger:
         if overlay in self._ids:
             self._write(self._ids - {overlay})
 
+    def disown_unknown(self, restored_at: int, known: frozenset[str]) -> None:
+        """Forget what a farm that was restored does not know of, once; raises ``OSError``.
+
+        It may have begun after the backup, and hold what somebody wrote since. Not in the ledger
+        any more, it stays where it is.
+        """
+        if restored_at == self._restored_at:
+            return
+        left, self._restored_at = self._ids - known, restored_at
+        self._write(self._ids & known)
+        for overlay in sorted(left):
+            _log.warning("overlay kept, though the restored farm does not know it", overlay=overlay)
+
     def _read(self) -> frozenset[str]:
         try:
             content = json.loads(self._path.read_bytes())
@@ -71,12 +85,17 @@ class Ledger:
             # Nothing is lost by it: overlays that are wanted are opened all the same.
             _log.error("the ledger of overlays is of no use", reason=type(error).__name__)
             return frozenset()
-        return (
-            frozenset(map(str, content["overlays"])) if isinstance(content, dict) else frozenset()
-        )
+        match content:
+            case {"overlays": [*overlays], "restored_at": int(restored_at)}:
+                self._restored_at = restored_at
+                return frozenset(map(str, overlays))
+            case {"overlays": [*overlays]}:
+                return frozenset(map(str, overlays))
+            case _:
+                return frozenset()
 
     def _write(self, ids: frozenset[str]) -> None:
-        content = {"format": 1, "overlays": sorted(ids)}
+        content = {"format": 1, "overlays": sorted(ids), "restored_at": self._restored_at}
         write_private_file(self._path, json.dumps(content).encode())
         self._ids = ids
 
@@ -149,7 +168,9 @@ class OverlayKeeper:
     _sealer: threading.Thread | None = None
     _is_stopping: bool = False
 
-    def want(self, overlays: Iterable[Overlay], *, may_remove: bool) -> None:
+    def want(
+        self, overlays: Iterable[Overlay], *, may_remove: bool, restored_at: int | None = None
+    ) -> None:
         """Keep these and no others; ``work`` makes it so."""
         wanted = {str(overlay.id): overlay for overlay in overlays}
         with self._lock:
@@ -162,6 +183,12 @@ class OverlayKeeper:
                 if known.wanted != overlay:
                     known.not_before = 0.0
                 known.wanted = overlay
+        if may_remove and restored_at is not None:
+            try:
+                self.ledger.disown_unknown(restored_at, frozenset(wanted))
+            except OSError as error:
+                _log.error("cannot note that the farm was restored", reason=error.strerror)
+                may_remove = False
         if may_remove:
             self._to_remove = self.ledger.ids() - frozenset(wanted)
         else:

@@ -83,6 +83,8 @@ class Replicator:
     _current: _Work | None = None
     _rate: int | None = None
     _is_healing: bool = False
+    _damaged: frozenset[str] = frozenset()
+    _damaged_chunks: int = 0
     _is_stopping: bool = False
     _thread: threading.Thread = field(init=False)
 
@@ -126,7 +128,23 @@ class Replicator:
     def reports(self) -> tuple[ReplicaReport, ...]:
         """Say how far each is."""
         with self._lock:
-            return tuple(work.report() for work in self._works.values())
+            return tuple(self._reported(work) for work in self._works.values())
+
+    def note_damage(self, roots: frozenset[str], chunks: int) -> None:
+        """Take these for damaged whatever the books say: a scrub found nobody to heal them from."""
+        with self._lock:
+            self._damaged, self._damaged_chunks = roots, chunks
+
+    def _reported(self, work: _Work) -> ReplicaReport:
+        """Say how far it is; with the lock held."""
+        report = work.report()
+        if work.wanted.root not in self._damaged or report.state is not ReplicaState.COMPLETE:
+            return report
+        problem = (
+            f"damaged chunks that no server can give: {self._damaged_chunks}; start one that holds"
+            " the version, or import it again"
+        )
+        return report.model_copy(update={"state": ReplicaState.DAMAGED, "problem": problem})
 
     def stop(self) -> None:
         """End what is being fetched; it goes on from there at the next start."""

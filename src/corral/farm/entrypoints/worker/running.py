@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextvars import copy_context
 from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final
@@ -10,19 +11,22 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from corral.farm.application.progress import Progress
-from corral.farm.application.work_on_task import Failed, PutOff, made
+from corral.farm.application.work_on_task import Failed, Finished, PutOff, Stopped, made
 from corral.farm.domain.errors import DomainError
 from corral.farm.domain.task.errors import TaskInternalError, TaskLostError
 from corral.farm.domain.task.task import Failure, LogLine, Wish
 from corral.farm.domain.task.worker import BEAT, SILENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from corral.farm.application.ports.records import Records
     from corral.farm.application.ports.sources import Clock
+    from corral.farm.application.verbs import Application
     from corral.farm.application.work_on_task import Ending
-    from corral.farm.bootstrap import Application
     from corral.farm.domain.task.number import TaskNumber
     from corral.farm.domain.task.task import Task
+    from corral.farm.entrypoints.worker.metrics import RunClock, WorkerMetrics
 
 _BEAT_SECONDS: Final = BEAT.total_seconds()
 
@@ -32,11 +36,12 @@ _log = structlog.get_logger("corral.worker")
 class Running:
     """Lends a task what it needs, and keeps it for as long as its worker may."""
 
-    def __init__(self, application: Application, clock: Clock, task: Task) -> None:
+    def __init__(self, application: Application, clock: Clock, task: Task, timer: RunClock) -> None:
         self.progress = Progress()
         self._application = application
         self._clock = clock
         self._task = task
+        self._timer = timer
         self._lines: list[LogLine] = []
         self._lock = Lock()
         self._has_ended = Event()
@@ -61,13 +66,17 @@ class Running:
 
     def __call__(self) -> None:
         """Run the verb to its end and write down how it ended."""
-        keeper = Thread(target=self._keep, name=f"keep-{self._task.number}", daemon=True)
+        ids = copy_context()  # a thread begins with none
+        keeper = Thread(
+            target=ids.run, args=(self._keep,), name=f"keep-{self._task.number}", daemon=True
+        )
         keeper.start()
         try:
             ending = self._ran()
         finally:
             self._has_ended.set()
             keeper.join()
+        self._timer.stop("lost" if ending is None else _word(ending))
         if ending is not None:
             self._write_down(ending)
 
@@ -75,10 +84,10 @@ class Running:
         try:
             return self._in_its_name().run_task(self._task, self)
         except TaskLostError as error:
-            _log.warning("task lost", task=self._task.number, detail=error.message)
+            _log.warning("task lost", detail=error.message)
             return None
         except Exception as error:  # noqa: BLE001 - told as the task's failure, and logged
-            _log.exception("task met an unknown error", task=self._task.number)
+            _log.exception("task met an unknown error")
             return Failed(Failure.of(TaskInternalError(type(error).__name__)))
 
     def _in_its_name(self) -> Application:
@@ -96,7 +105,7 @@ class Running:
                 self._is_lost = True
             except DomainError as error:
                 self._is_lost = time.monotonic() - heard_at > SILENCE.total_seconds()
-                _log.warning("no sign of life", task=self._task.number, detail=error.message)
+                _log.warning("no sign of life", detail=error.message)
             else:
                 heard_at = time.monotonic()
                 if wish is not Wish.NONE:
@@ -127,26 +136,47 @@ class Running:
                     self._task.number, self._task.run, ending, self.progress.amounts()
                 )
             except TaskLostError as error:
-                _log.warning("task lost", task=self._task.number, detail=error.message)
+                _log.warning("task lost", detail=error.message)
                 return
             except DomainError as error:
-                _log.warning("ending not kept", task=self._task.number, detail=error.message)
+                _log.warning("ending not kept", detail=error.message)
                 if time.monotonic() > deadline:
                     return
                 Event().wait(_BEAT_SECONDS)
             else:
                 level = _log.warning if isinstance(ending, Failed | PutOff) else _log.info
-                level("task ended", task=task.number, state=task.state.value)
+                level("task ended", state=task.state.value)
                 return
+
+
+def _ids_of(task: Task) -> Mapping[str, int | str]:
+    """Give what stands in every line of a run: its task, and the request that asked for it."""
+    asked_by = task.request.owner.request
+    return {"task": task.number} | ({"request": asked_by} if asked_by else {})
+
+
+def _word(ending: Ending) -> str:
+    match ending:
+        case Finished():
+            return "done"
+        case Failed():
+            return "failed"
+        case Stopped():
+            return "stopped"
+        case PutOff():
+            return "put-off"
 
 
 class Runs:
     """Every run of this process."""
 
-    def __init__(self, application: Application, clock: Clock, worker: str) -> None:
+    def __init__(
+        self, application: Application, clock: Clock, worker: str, metrics: WorkerMetrics
+    ) -> None:
         self._application = application
         self._clock = clock
         self._worker = worker
+        self._metrics = metrics
         self._lock = Lock()
         self._running: set[Running] = set()
         self._stopping = Event()
@@ -158,8 +188,13 @@ class Runs:
         task = self._application.claim_task(number, run, self._worker)
         if task is None:
             return
-        _log.info("task begins", task=number, run=run, kind=task.request.kind.value)
-        running = Running(self._application, self._clock, task)
+        with structlog.contextvars.bound_contextvars(**_ids_of(task)):
+            self._run(task)
+
+    def _run(self, task: Task) -> None:
+        _log.info("task begins", run=task.run, kind=task.request.kind.value)
+        timer = self._metrics.run_begins(task.request.kind)
+        running = Running(self._application, self._clock, task, timer)
         with self._lock:
             self._running.add(running)
             if self._stopping.is_set():

@@ -1,10 +1,20 @@
-"""Alembic's entry: run on the connection that ``schema.upgrade`` gives, in its transaction."""
+"""Alembic's entry: run on a connection, in its transaction, or as text for a database elsewhere."""
 
 from alembic import context
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    # The caller has begun the transaction, so that a migration is there whole or not at all.
-    transactional_ddl=True,
-)
+given = context.config.attributes
+if context.is_offline_mode():
+    # Whoever frames the text says where its transaction begins.
+    context.configure(
+        dialect_name=given["dialect"],
+        output_buffer=given["text"],
+        literal_binds=True,
+        transactional_ddl=False,
+    )
+else:
+    context.configure(
+        connection=given["connection"],
+        # The caller has begun the transaction, so that a migration is there whole or not at all.
+        transactional_ddl=True,
+    )
 context.run_migrations()

@@ -7,13 +7,22 @@ import typer
 from corral.farm.entrypoints.cli import access_documents, completion, opening, secrets
 from corral.farm.entrypoints.cli.edits import DescriptionOption, RevisionOption
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
     human_time,
     print_facts,
     print_json,
     print_line,
-    print_table,
 )
 from corral.farm.entrypoints.cli.secrets import (
     AskOption,
@@ -59,29 +68,45 @@ def add_account(  # noqa: PLR0913 - one for each option of the command
 
 
 @commands.command("list", epilog="Example: corral account list")
-def list_accounts(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+def list_accounts(  # noqa: PLR0913
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the accounts with their groups and roles."""
+    """List the accounts with their groups and roles.
+
+    Keys are name, description, disabled, group, role, created, signed-in.
+    """
+    from corral.farm.application.list_accounts import ACCOUNTS  # noqa: PLC0415 - not for `--help`
+
     views = opening.opened(context, farm).list_accounts()
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(views, ACCOUNTS, wish)
     if as_json:
-        print_json([access_documents.account(view) for view in views])
-        return
-    print_table(
-        "",
-        ("ACCOUNT", "STATE", "GROUPS", "ROLES", "LAST SIGN-IN", "DESCRIPTION"),
-        (
-            (
-                view.account.name,
-                _state(view),
-                " ".join(view.groups),
-                ", ".join(map(role_text, view.roles)),
-                human_time(view.account.signed_in_at),
-                view.account.description,
-            )
-            for view in views
-        ),
-        empty="no accounts yet: corral account add",
+        print_page_json(page, wish, access_documents.account)
+    else:
+        print_page(
+            page,
+            wish,
+            ("ACCOUNT", "STATE", "GROUPS", "ROLES", "LAST SIGN-IN", "DESCRIPTION"),
+            _row,
+            empty="no accounts yet: corral account add",
+        )
+
+
+def _row(view: "AccountView") -> tuple[str, ...]:
+    return (
+        view.account.name,
+        _state(view),
+        " ".join(view.groups),
+        ", ".join(map(role_text, view.roles)),
+        human_time(view.account.signed_in_at),
+        view.account.description,
     )
 
 

@@ -1,6 +1,6 @@
 """``corral group``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,8 +8,21 @@ from corral.farm.entrypoints.cli import access_documents, completion, opening
 from corral.farm.entrypoints.cli.commands.account import role_text
 from corral.farm.entrypoints.cli.edits import DescriptionOption, RevisionOption
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
-from corral.farm.entrypoints.cli.output import print_facts, print_json, print_line, print_table
+from corral.farm.entrypoints.cli.output import print_facts, print_json, print_line
+
+if TYPE_CHECKING:
+    from corral.farm.application.list_accounts import GroupView
 
 commands = command_group("Groups: accounts that hold roles together.")
 
@@ -52,27 +65,43 @@ def add_group(  # noqa: PLR0913 - one for each option of the command
 
 
 @commands.command("list", epilog="Example: corral group list")
-def list_groups(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+def list_groups(  # noqa: PLR0913
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the groups with their members and roles."""
+    """List the groups with their members and roles.
+
+    Keys are name, description, member, members, role.
+    """
+    from corral.farm.application.list_accounts import GROUPS  # noqa: PLC0415 - not for `--help`
+
     views = opening.opened(context, farm).list_groups()
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(views, GROUPS, wish)
     if as_json:
-        print_json([access_documents.group(view) for view in views])
-        return
-    print_table(
-        "",
-        ("GROUP", "MEMBERS", "ROLES", "DESCRIPTION"),
-        (
-            (
-                view.group.name,
-                " ".join(view.members),
-                ", ".join(map(role_text, view.roles)),
-                view.group.description,
-            )
-            for view in views
-        ),
-        empty="no groups yet: corral group add",
+        print_page_json(page, wish, access_documents.group)
+    else:
+        print_page(
+            page,
+            wish,
+            ("GROUP", "MEMBERS", "ROLES", "DESCRIPTION"),
+            _row,
+            empty="no groups yet: corral group add",
+        )
+
+
+def _row(view: "GroupView") -> tuple[str, ...]:
+    return (
+        view.group.name,
+        " ".join(view.members),
+        ", ".join(map(role_text, view.roles)),
+        view.group.description,
     )
 
 

@@ -23,15 +23,21 @@ class Word(StrEnum):
 
 
 AffinityArgument = Annotated[
-    Word,
+    Word | None,
     typer.Argument(
         help="none: any server; best-effort: one of the own subnet if it lets the device in;"
         " fixed: one of the own subnet or none; unset: say nothing.",
         metavar="AFFINITY",
+        show_default="only show it",
     ),
 ]
 
 
+of_images = typer.Typer()
+of_collections = typer.Typer()
+
+
+@of_images.command("affinity", epilog="Example: corral image affinity debian fixed")
 def bind_image(
     context: typer.Context,
     name: Annotated[
@@ -40,34 +46,46 @@ def bind_image(
             help="Name of the image.", metavar="IMAGE", autocompletion=completion.images
         ),
     ],
-    affinity: AffinityArgument,
+    affinity: AffinityArgument = None,
     *,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bind the devices of an image to servers of their own subnet, from their next login on."""
+    """Bind the devices of an image to servers of their own subnet, from their next login on.
+
+    Without AFFINITY it shows what is said.
+    """
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415 - not for `--help`
 
-    opening.opened(context, farm).set_affinity.of_image(image_name(name), _read(affinity))
-    _show("image", name, affinity, as_json=as_json)
+    application = opening.opened(context, farm)
+    if affinity is not None:
+        application.set_affinity.of_image(image_name(name), _read(affinity))
+    said = application.show_affinity.of_image(image_name(name))
+    _show("image", name, said, as_json=as_json)
 
 
+@of_collections.command("affinity", epilog="Example: corral collection affinity room-1 best-effort")
 def bind_collection(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the collection.", metavar="COLLECTION")],
-    affinity: AffinityArgument,
+    affinity: AffinityArgument = None,
     *,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bind the devices of a collection to servers of their subnet, whatever their image says."""
+    """Bind the devices of a collection to servers of their subnet, whatever their image says.
+
+    Without AFFINITY it shows what is said.
+    """
     from corral.farm.domain.estate.collection import (  # noqa: PLC0415 - not for `--help`
         collection_name,
     )
 
-    verb = opening.opened(context, farm).set_affinity
-    verb.of_collection(collection_name(name), _read(affinity))
-    _show("collection", name, affinity, as_json=as_json)
+    application = opening.opened(context, farm)
+    if affinity is not None:
+        application.set_affinity.of_collection(collection_name(name), _read(affinity))
+    said = application.show_affinity.of_collection(collection_name(name))
+    _show("collection", name, said, as_json=as_json)
 
 
 def _read(word: Word) -> "Affinity | None":
@@ -76,8 +94,8 @@ def _read(word: Word) -> "Affinity | None":
     return None if word is Word.UNSET else Affinity(word.value)
 
 
-def _show(kind: str, name: str, word: Word, *, as_json: bool) -> None:
-    said = None if word is Word.UNSET else word.value
+def _show(kind: str, name: str, affinity: "Affinity | None", *, as_json: bool) -> None:
+    said = None if affinity is None else affinity.value
     if as_json:
         print_json({kind: name, "affinity": said})
     else:

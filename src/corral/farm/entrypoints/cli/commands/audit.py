@@ -1,7 +1,8 @@
 """``corral audit``."""
 
+import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +14,8 @@ from corral.farm.entrypoints.cli.output import human_time, print_json, print_lin
 
 if TYPE_CHECKING:
     from corral.farm.domain.access.audit import Facts, NotedEntry
+
+_MOST_SHOWN: Final = 80
 
 commands = command_group("The audit log: what was changed, by whom and from where.")
 
@@ -63,7 +66,10 @@ def list_audit(  # noqa: PLR0913 - one for each filter
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List changes, the newest first; moments are this machine's own time."""
+    """List changes, the newest first; moments are this machine's own time.
+
+    On a terminal long lists of facts are cut; --json and a pipe give all of them.
+    """
     from corral.farm.domain.access.audit import AuditFilter  # noqa: PLC0415 - not for `--help`
 
     wanted = AuditFilter(
@@ -105,7 +111,12 @@ def _row(noted: "NotedEntry") -> tuple[str, ...]:
 
 
 def _text(facts: "Facts | None") -> str:
-    return "" if facts is None else ", ".join(f"{key}={value}" for key, value in facts.items())
+    if facts is None:
+        return ""
+    text = ", ".join(f"{key}={value}" for key, value in facts.items())
+    # A person looks for who and what; a program, or a pipe, gets all of it.
+    is_cut = sys.stdout.isatty() and len(text) > _MOST_SHOWN
+    return f"{text[:_MOST_SHOWN]}…" if is_cut else text
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corral.farm.entrypoints.cli import balance_documents, completion, opening
+from corral.farm.entrypoints.cli.edits import RevisionOption
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import print_facts, print_json, print_line, print_table
 
@@ -18,6 +19,12 @@ DryRunOption = Annotated[
 ]
 
 
+of_the_farm = typer.Typer()
+of_sites = typer.Typer()
+of_servers = typer.Typer()
+
+
+@of_servers.command("rebalance", epilog="Example: corral server rebalance s1 --dry-run")
 def rebalance_server(
     context: typer.Context,
     name: Annotated[
@@ -38,6 +45,7 @@ def rebalance_server(
     _show(verb.of_server(server_name(name), is_dry_run=dry_run), as_json=as_json)
 
 
+@of_sites.command("rebalance", epilog="Example: corral site rebalance default --dry-run")
 def rebalance_site(
     context: typer.Context,
     name: Annotated[
@@ -74,6 +82,9 @@ def _show(rebalance: "Rebalance", *, as_json: bool) -> None:
         print_line("devices move in their turn: 'corral status' shows where they read from")
 
 
+@of_the_farm.command(
+    "balance", epilog="Example: corral farm balance --automatic --over 25 --every 10"
+)
 def set_balance(  # noqa: PLR0913 - one for each rule
     context: typer.Context,
     *,
@@ -118,6 +129,7 @@ def set_balance(  # noqa: PLR0913 - one for each rule
             show_default=False,
         ),
     ] = None,
+    revision: RevisionOption = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -131,7 +143,9 @@ def set_balance(  # noqa: PLR0913 - one for each rule
         least_devices=least,
         booting_percent=booting,
     )
-    rules = opening.opened(context, farm).set_balance(wish)
+    application = opening.opened(context, farm)
+    is_asking = wish == BalanceWish()
+    rules = application.show_balance() if is_asking else application.set_balance(wish, revision)
     if as_json:
         print_json(balance_documents.rules(rules))
         return

@@ -54,13 +54,22 @@ CollectionOption = Annotated[
 
 
 @commands.command(
-    "add", epilog="Example: corral device add pc1 --mac 52:54:00:12:34:56 --image debian"
+    "add",
+    epilog="Example: corral device add pc1 --mac 52:54:00:12:34:56 --image debian",
 )
 def add_device(  # noqa: PLR0913 - one for each option of the command
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of the device.", metavar="NAME")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Name of the device, or of many: PREFIX[FIRST-LAST].", metavar="NAME"),
+    ],
     *,
-    mac: Annotated[str, typer.Option("--mac", metavar="MAC", help="Address of its network card.")],
+    mac: Annotated[
+        str,
+        typer.Option(
+            "--mac", metavar="MAC", help="Address of its network card; of many, the first one's."
+        ),
+    ],
     image: Annotated[
         str | None,
         typer.Option(
@@ -85,15 +94,61 @@ def add_device(  # noqa: PLR0913 - one for each option of the command
             show_default="devices/NAME.key in the farm's folder",
         ),
     ] = None,
+    key_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-folder",
+            metavar="DIR",
+            help="Of many: where NAME.key of each is written.",
+            show_default="devices/ in the farm's folder",
+        ),
+    ] = None,
+    is_trial: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Of many: only say what is wrong.", show_default=False),
+    ] = False,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a device and write its key to a file."""
+    """Register a device and write its key to a file; or many, all of them or none.
+
+    Many devices have names that count, and cards whose addresses count from the first one's:
+    corral device add 'lab-[001-040]' --mac 52:54:00:00:01:01 --key-folder keys.
+    For cards that do not count, write a table: 'corral device import'.
+    """
     from corral.farm.application.register_device import NewPlace  # noqa: PLC0415
     from corral.farm.domain.delivery.device import MacAddress, device_name  # noqa: PLC0415
+    from corral.farm.domain.delivery.device_series import (  # noqa: PLC0415
+        DeviceSeries,
+        DeviceSeriesInvalidError,
+        is_series,
+    )
     from corral.farm.domain.estate.collection import collection_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+    from corral.farm.entrypoints.cli.imported_devices import print_imported  # noqa: PLC0415
 
+    place = NewPlace(
+        collection=None if collection is None else collection_name(collection),
+        type=kind,
+        description=description or "",
+    )
+    if is_series(name):
+        if key_file is not None:
+            reason = "each has a key of its own: say --key-folder"
+            raise DeviceSeriesInvalidError(name, reason)
+        done = opening.opened(context, farm).import_devices.series(
+            DeviceSeries.parse(name),
+            MacAddress.parse(mac),
+            None if image is None else image_name(image),
+            place,
+            key_folder=None if key_folder is None else key_folder.absolute(),
+            is_trial=is_trial,
+        )
+        print_imported(done, is_trial=is_trial, as_json=as_json)
+        return
+    if is_trial or key_folder is not None:
+        reason = "--dry-run and --key-folder are for many devices"
+        raise DeviceSeriesInvalidError(name, reason)
     checked, card = device_name(name), MacAddress.parse(mac)
     application = opening.opened(context, farm)
     registered = application.register_device(
@@ -101,11 +156,7 @@ def add_device(  # noqa: PLR0913 - one for each option of the command
         card,
         None if image is None else image_name(image),
         None if key_file is None else key_file.absolute(),
-        NewPlace(
-            collection=None if collection is None else collection_name(collection),
-            type=kind,
-            description=description or "",
-        ),
+        place,
     )
     if as_json:
         view = application.show_device(checked)
@@ -230,6 +281,26 @@ def assign_device(
         print_json(documents.device_view(application.show_device(checked)))
     else:
         print_line(f"{checked} starts from the newest version of {image} from now on")
+
+
+@commands.command("unassign", epilog="Example: corral device unassign pc1")
+def unassign_device(
+    context: typer.Context,
+    name: DeviceArgument,
+    *,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the image of a device from it: it starts from nothing; what it runs now goes on."""
+    from corral.farm.domain.delivery.device import device_name  # noqa: PLC0415
+
+    checked = device_name(name)
+    application = opening.opened(context, farm)
+    application.unassign_device(checked)
+    if as_json:
+        print_json(documents.device_view(application.show_device(checked)))
+    else:
+        print_line(f"{checked} starts from nothing from now on")
 
 
 @commands.command("login", epilog="Example: corral device login pc1 --json > pc1.json")

@@ -9,17 +9,15 @@ import typer
 from corral.farm.entrypoints.cli import completion, documents, opening
 from corral.farm.entrypoints.cli.commands.device import CollectionOption, DeviceArgument
 from corral.farm.entrypoints.cli.edits import DescriptionOption, RevisionOption, edit
-from corral.farm.entrypoints.cli.failures import ExitCode
+from corral.farm.entrypoints.cli.imported_devices import print_imported
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
-from corral.farm.entrypoints.cli.output import print_json, print_line, print_table
+from corral.farm.entrypoints.cli.output import print_json, print_line
 
 # The enum is small and pure; Typer needs it to offer and check the words.
 from corral.farm.domain.delivery.device import DeviceType  # isort: skip
 
 if TYPE_CHECKING:
     from corral.farm.application.change_device import DeviceEdit
-    from corral.farm.application.import_devices import DeviceImport
-    from corral.farm.entrypoints.cli.output import Json
 
 commands = typer.Typer()
 """They stand among those of :mod:`.device`."""
@@ -157,22 +155,7 @@ def import_devices(
     (yes or no), description. The key of each device is written to the farm's folder.
     """
     done = opening.opened(context, farm).import_devices(_text(file), is_trial=is_trial)
-    if as_json:
-        print_json(_document(done))
-    elif done.bad:
-        print_table(
-            "",
-            (">LINE", "DEVICE", "CODE", "WHAT IS WRONG"),
-            ((str(b.line), b.name, b.error.code, b.error.message) for b in done.bad),
-            empty="",
-        )
-        print_line(f"{len(done.bad)} of {len(done.rows)} lines are bad: nothing was registered")
-    elif is_trial:
-        print_line(f"all {len(done.rows)} lines are good: nothing was registered yet")
-    else:
-        print_line(f"{len(done.registered)} devices are registered; their keys are in the farm")
-    if done.bad:
-        raise typer.Exit(ExitCode.REFUSED)
+    print_imported(done, is_trial=is_trial, as_json=as_json)
 
 
 def _text(file: Path) -> str:
@@ -183,24 +166,6 @@ def _text(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise DeviceTableUnreadableError(file, str(reason).lower()) from None
-
-
-def _document(done: "DeviceImport") -> "dict[str, Json]":
-    return {
-        "lines": len(done.rows),
-        "registered": [
-            {"name": one.device.name, "key_file": str(one.key_file)} for one in done.registered
-        ],
-        "bad": [
-            {
-                "line": bad.line,
-                "name": bad.name,
-                "code": bad.error.code,
-                "message": bad.error.message,
-            }
-            for bad in done.bad
-        ],
-    }
 
 
 def _change(  # noqa: PLR0913

@@ -29,6 +29,7 @@ from corral.farm.entrypoints.cli.output import (
     print_table,
 )
 from corral.farm.entrypoints.cli.overlays import overlay_line
+from corral.farm.entrypoints.cli.ways_out import print_ways_out
 
 # The enum is small and pure; Typer needs it to offer and check the words.
 from corral.farm.application.ports.disk_files import DiskFormat  # isort: skip
@@ -37,7 +38,7 @@ from corral.farm.domain.image.version import Access  # isort: skip
 if TYPE_CHECKING:
     from corral.farm.application.import_image import ImportOutcome
     from corral.farm.application.list_images import ImageView, VersionView
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
     from corral.farm.domain.image.version import VersionName
     from corral.farm.domain.task.task import Argument
 
@@ -126,15 +127,25 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
             show_default="as soon as every server that must serve it has it",
         ),
     ] = None,
+    guest_tools: Annotated[
+        str | None,
+        typer.Option(
+            "--guest-tools",
+            metavar="RELEASE",
+            help="Release of the guest tools in it; engines bring newer ones.",
+            show_default="not known",
+        ),
+    ] = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import a disk and publish it as the next version of an image, new or existing."""
+    from corral.farm.application.image_tasks import tell_import  # noqa: PLC0415
     from corral.farm.application.import_image import ImportRequest  # noqa: PLC0415
-    from corral.farm.application.task_kinds import tell_import  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
     from corral.farm.domain.image.release import release_time  # noqa: PLC0415
+    from corral.farm.domain.library.release import Release  # noqa: PLC0415
     from corral.farm.entrypoints.cli.commands.task import print_queued  # noqa: PLC0415
     from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415
 
@@ -151,6 +162,7 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
         even_if_unchanged=even_if_unchanged,
         to=to,
         release_at=None if at is None else release_time(at),
+        guest_tools=None if guest_tools is None else Release.parse(guest_tools),
     )
     arguments: dict[str, Argument] = {
         "image": image,
@@ -162,6 +174,7 @@ def import_image(  # noqa: PLR0913 - one for each option of the command
         "even_if_unchanged": even_if_unchanged,
         "to": to.value,
         "at": at or "",
+        "guest_tools": guest_tools or "",
     }
     application = opening.opened(context, farm)
     if detach:
@@ -216,7 +229,10 @@ def list_images(  # noqa: PLR0913 - one for each option of the command
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the images; keys are name, description, newest, versions, devices, created."""
+    """List the images; keys are name, description, newest, versions, devices, created, republish.
+
+    Those whose guest tools are older than the farm's are found by republish=needed.
+    """
     from corral.farm.application.list_images import IMAGES  # noqa: PLC0415 - not for `--help`
 
     wish = wish_of(filters, sort, limit, after)
@@ -236,14 +252,18 @@ def list_images(  # noqa: PLR0913 - one for each option of the command
 def _row(view: "ImageView") -> tuple[str, ...]:
     newest = view.newest
     return (
-        view.image.name + (" (busy)" if view.is_busy else ""),
-        "-" if newest is None else str(newest.name),
+        view.image.name + (" (busy)" if view.is_busy else "") + _republish_mark(view),
+        ("-" if view.versions else "none left") if newest is None else str(newest.name),
         "-" if newest is None else newest.root.short,
         "-" if newest is None else human_size(newest.size_bytes),
         str(len(view.versions)),
         str(view.device_count),
         human_time(None if newest is None else newest.published_at),
     )
+
+
+def _republish_mark(view: "ImageView") -> str:
+    return "" if view.older_tools is None else " (republish needed)"
 
 
 @commands.command("versions", epilog="Example: corral image versions --filter access=test")
@@ -313,8 +333,14 @@ def show_image(
             ("mode", view.image.mode.value),
             ("write cache", view.image.write_cache.kind.value),
             ("pinned", "no" if view.image.pinned is None else f"{image}/{view.image.pinned}"),
+            ("had from", f"{view.only_server or 'every server that holds it'}"),
             *(("written", overlay_line(one)) for one in view.overlays),
             ("devices", str(view.device_count)),
+            *(
+                ()
+                if view.older_tools is None
+                else (("republish needed", f"{view.older_tools}: corral image republish {image}"),)
+            ),
             ("busy", "yes" if view.is_busy else "no"),
         ]
     )
@@ -338,8 +364,11 @@ def show_image(
             )
             for one in view.versions
         ),
-        empty="it has no versions",
+        empty=f"it has no versions: 'corral image import {image} DISK' publishes {image}/"
+        f"{view.image.last_number + 1}, 'corral image remove {image}' takes it away",
     )
+    if any(one.wait.silent for one in view.versions):
+        print_ways_out()
 
 
 def standing_of(view: "VersionView") -> str:
@@ -359,7 +388,7 @@ def verify_version(
     as_json: JsonOption = False,
 ) -> None:
     """Check a version's signature and every chunk of it in a store (exit code 5 if damaged)."""
-    from corral.farm.application.task_kinds import tell_version  # noqa: PLC0415
+    from corral.farm.application.store_tasks import tell_version  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415 - not for `--help`
     from corral.farm.domain.image.errors import VersionDamagedError  # noqa: PLC0415
     from corral.farm.entrypoints.cli.recorded import run_recorded  # noqa: PLC0415

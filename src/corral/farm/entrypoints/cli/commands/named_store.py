@@ -24,6 +24,7 @@ from corral.farm.entrypoints.cli.listing import (
 )
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import print_facts, print_json, print_line, print_table
+from corral.farm.entrypoints.cli.scrub_documents import policy_words, seen_words
 
 if TYPE_CHECKING:
     from corral.farm.application.list_stores import StoreView
@@ -102,7 +103,7 @@ def list_stores(  # noqa: PLR0913
     print_page(
         page,
         wish,
-        ("STORE", "FOLDER", "SHARED", "SERVERS", "DESCRIPTION"),
+        ("STORE", "FOLDER", "SHARED", "COPIES", "SERVERS", "DESCRIPTION"),
         _row,
         empty="no stores",
     )
@@ -113,6 +114,7 @@ def _row(view: "StoreView") -> tuple[str, ...]:
         view.store.name,
         str(view.store.default_path or "-"),
         "yes" if view.store.shared else "no",
+        "all" if view.store.copies is None else str(view.store.copies),
         " ".join(server.name for server in view.servers),
         view.store.description,
     )
@@ -140,13 +142,25 @@ def show_store(
             ("description", view.store.description),
             ("folder", str(view.store.default_path or "each server's own")),
             ("shared", "yes" if view.store.shared else "no"),
+            (
+                "copies",
+                "on every server" if view.store.copies is None else str(view.store.copies),
+            ),
+            ("scrub", policy_words(view.store.scrub)),
             ("revision", str(view.store.revision)),
         ]
     )
     print_table(
         "",
-        ("SERVER", "FOLDER"),
-        ((server.name, str(server.store.path)) for server in view.servers),
+        ("SERVER", "FOLDER", "SCRUB"),
+        (
+            (
+                server.name,
+                str(server.store.path),
+                seen_words(server.last_report.scrub if server.last_report else None),
+            )
+            for server in view.servers
+        ),
         empty="no server keeps it",
     )
 

@@ -13,6 +13,7 @@ from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import human_size, print_json, print_line, print_table
 
 if TYPE_CHECKING:
+    from corral.farm.application.set_replication import CopiesPlan
     from corral.farm.application.show_replication import CopyView, ShowReplication
     from corral.farm.entrypoints.cli.output import Json
 
@@ -59,16 +60,28 @@ def set_policy(  # noqa: PLR0913 - one for each option of the command
         str, typer.Argument(help="'all', or how many servers hold each version.", metavar="COPIES")
     ],
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come and go, and change nothing.")
+    ] = False,
     revision: RevisionOption = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how many servers of a store hold each of its versions; missing copies begin to flow."""
+    """Say how many servers of a store hold each of its versions.
+
+    Missing copies begin to flow. Copies too many go, one of a version after the other, as soon as
+    enough other servers have said that they hold it; one that devices use stays until they do not.
+    What was asked for with 'corral image replicate' stays where it is.
+    """
     from corral.farm.domain.estate import replication  # noqa: PLC0415 - not for `--help`
     from corral.farm.domain.estate.store import store_name  # noqa: PLC0415
 
     wanted = replication.copies(copies)
     application = opening.opened(context, farm)
+    if dry_run:
+        plan = application.set_copies.plan(store_name(store), wanted)
+        _show_plan(plan, as_json=as_json)
+        return
     changed = application.set_copies(store_name(store), wanted, revision)
     if as_json:
         print_json({"store": changed.name, "copies": changed.copies, "revision": changed.revision})
@@ -111,7 +124,10 @@ def limit(  # noqa: PLR0913 - one for each option of the command
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what copies may take of the line to each server of a site; without options, all."""
+    """Say what copies may take of a site's line, divided among its servers; without options, all.
+
+    What is said holds for all servers of the site together; those that fetch at a time share it.
+    """
     from corral.farm.domain.estate.replication import (  # noqa: PLC0415 - not for `--help`
         Bandwidth,
         Window,
@@ -141,6 +157,28 @@ def limit(  # noqa: PLR0913 - one for each option of the command
     print_line(f"copies to servers of site {changed.name}: {said}")
     for one in bandwidth.windows:
         print_line(f"  {one} {zone}: {human_size(one.rate)}/s")
+
+
+def _show_plan(plan: "CopiesPlan", *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "store": plan.store.name,
+                "copies": plan.store.copies,
+                "comes": [
+                    {"version": str(version), "server": server} for version, server in plan.comes
+                ],
+                "goes": [
+                    {"version": str(version), "server": server, "why": stays.value}
+                    for version, server, stays in plan.goes
+                ],
+            }
+        )
+        return
+    rows = [(str(version), server, "comes", "") for version, server in plan.comes]
+    rows += [(str(version), server, "goes", stays.value) for version, server, stays in plan.goes]
+    empty = "no copy would come or go"
+    print_table("", ("VERSION", "SERVER", "COPY", "WHEN"), sorted(rows), empty=empty)
 
 
 def _watch(look: "ShowReplication") -> None:

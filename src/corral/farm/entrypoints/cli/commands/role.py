@@ -6,11 +6,22 @@ import typer
 
 from corral.farm.entrypoints.cli import access_documents, completion, opening
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
-from corral.farm.entrypoints.cli.output import print_json, print_line, print_table
+from corral.farm.entrypoints.cli.output import print_json, print_line
 
 if TYPE_CHECKING:
     from corral.farm.application.grant_role import WantedRole
+    from corral.farm.application.list_accounts import RoleView
 
 commands = command_group("Roles: what accounts and groups may do, and where.")
 
@@ -89,23 +100,40 @@ def revoke_role(  # noqa: PLR0913
 
 
 @commands.command("list", epilog="Example: corral role list")
-def list_roles(
-    context: typer.Context, *, farm: FarmOption = None, as_json: JsonOption = False
+def list_roles(  # noqa: PLR0913
+    context: typer.Context,
+    *,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say who holds which role over what."""
+    """Say who holds which role over what.
+
+    Keys are holder, group, role, over.
+    """
+    from corral.farm.application.list_accounts import ROLES  # noqa: PLC0415 - not for `--help`
+
     views = opening.opened(context, farm).list_roles()
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(views, ROLES, wish)
     if as_json:
-        print_json([access_documents.role(view) for view in views])
-        return
-    print_table(
-        "",
-        ("HOLDER", "ROLE", "OVER"),
-        (
-            (f"group {view.holder}" if view.is_group else view.holder, view.role.value, view.over)
-            for view in views
-        ),
-        empty="nobody holds a role: corral role grant",
-    )
+        print_page_json(page, wish, access_documents.role)
+    else:
+        print_page(
+            page,
+            wish,
+            ("HOLDER", "ROLE", "OVER"),
+            _row,
+            empty="nobody holds a role: corral role grant",
+        )
+
+
+def _row(view: "RoleView") -> tuple[str, ...]:
+    holder = f"group {view.holder}" if view.is_group else view.holder
+    return holder, view.role.value, view.over
 
 
 def _wanted(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from corral.farm.entrypoints.cli import completion, documents, opening
+from corral.farm.entrypoints.cli import completion, documents, opening, server_releases
 from corral.farm.entrypoints.cli.edits import NONE, DescriptionOption, SubnetOption
 from corral.farm.entrypoints.cli.group import command_group
 from corral.farm.entrypoints.cli.listing import (
@@ -27,6 +27,7 @@ from corral.farm.entrypoints.cli.output import (
     print_line,
     print_table,
 )
+from corral.farm.entrypoints.cli.scrub_documents import seen_words
 
 if TYPE_CHECKING:
     from corral.farm.application.list_servers import ServerView
@@ -43,6 +44,14 @@ PowerOption = Annotated[
         "--power",
         metavar="RATING",
         help="0.1 to 1000: how many devices it bears beside the others.",
+        show_default=False,
+    ),
+]
+RelayOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--relay/--no-relay",
+        help="Whether it keeps what its site's computers get, and speaks with the farm for them.",
         show_default=False,
     ),
 ]
@@ -139,6 +148,7 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
     power: PowerOption = None,
     max_devices: MaxDevicesOption = None,
     max_booting: MaxBootingOption = None,
+    relay: RelayOption = None,
     subnet: SubnetOption = None,
     description: DescriptionOption = None,
     farm: FarmOption = None,
@@ -172,6 +182,7 @@ def add_server(  # noqa: PLR0913 - one for each option of the command
         max_devices=None if max_devices in {None, NONE} else parse_limit(str(max_devices)),
         max_devices_booting=None if max_booting in {None, NONE} else parse_limit(str(max_booting)),
         subnets=parse_subnets(subnet or ()),
+        relay=bool(relay),
     )
     added = opening.opened(context, farm).add_server(wanted)
     if as_json:
@@ -200,8 +211,8 @@ def list_servers(  # noqa: PLR0913
 ) -> None:
     """List the servers with their states.
 
-    Keys are name, site, store, state, draining, maintenance, address, rating, sessions, free,
-    reported, description.
+    Keys are name, site, store, state, draining, maintenance, relay, release, address, rating,
+    sessions, free, reported, description.
     """
     from corral.farm.application.list_servers import SERVERS  # noqa: PLC0415 - not for `--help`
 
@@ -237,6 +248,8 @@ def _row(view: "ServerView") -> tuple[str, ...]:
 
 def _state(view: "ServerView") -> str:
     flags = (
+        ("relay", view.server.relay and not view.server.refusal),
+        ("relay refuses", bool(view.server.refusal)),
         ("draining", view.server.draining),
         ("maintenance", view.server.maintenance),
     )
@@ -276,6 +289,9 @@ def show_server(
             ("advertised", " ".join(map(str, server.advertised))),
             ("chunks", f"{server.chunks_listen}, advertised {server.chunk_url}"),
             ("last report", human_time(server.last_report.at if server.last_report else None)),
+            ("release", (server.last_report.release if server.last_report else "") or "unknown"),
+            *((("relay refuses", server.refusal),) if server.refusal else ()),
+            ("scrub", seen_words(server.last_report.scrub if server.last_report else None)),
         ]
     )
     print_table(
@@ -292,6 +308,28 @@ def show_server(
             for held in view.held
         ),
         empty="it holds no version",
+    )
+
+
+@commands.command("releases", epilog="Example: corral server releases")
+def list_server_releases(
+    context: typer.Context,
+    *,
+    farm: FarmOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which releases lie on each server, which runs, and what keeps it from another one."""
+    views = opening.opened(context, farm).list_servers()
+    if as_json:
+        print_json(
+            [{"name": v.server.name, **server_releases.document_of(v.server)} for v in views]
+        )
+        return
+    print_table(
+        "",
+        server_releases.HEADINGS,
+        (server_releases.row_of(view.server) for view in views),
+        empty="no servers yet: corral server add",
     )
 
 

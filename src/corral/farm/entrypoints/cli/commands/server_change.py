@@ -10,6 +10,7 @@ from corral.farm.entrypoints.cli.commands.server import (
     MaxBootingOption,
     MaxDevicesOption,
     PowerOption,
+    RelayOption,
     ServerArgument,
 )
 from corral.farm.entrypoints.cli.edits import (
@@ -89,6 +90,7 @@ def change_server(  # noqa: PLR0913 - one for each option of the command
     power: PowerOption = None,
     max_devices: MaxDevicesOption = None,
     max_booting: MaxBootingOption = None,
+    relay: RelayOption = None,
     subnet: SubnetOption = None,
     description: DescriptionOption = None,
     revision: RevisionOption = None,
@@ -97,6 +99,7 @@ def change_server(  # noqa: PLR0913 - one for each option of the command
 ) -> None:
     """Change a server; whatever is not named stays. No restart is needed."""
     from corral.farm.application.change_server import ServerEdit  # noqa: PLC0415
+    from corral.farm.application.edits import KEEP  # noqa: PLC0415
     from corral.farm.domain.estate.address import Address  # noqa: PLC0415
     from corral.farm.domain.estate.capacity import parse_limit, power_rating  # noqa: PLC0415
     from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
@@ -115,6 +118,7 @@ def change_server(  # noqa: PLR0913 - one for each option of the command
         max_devices=optional_edit(max_devices, parse_limit),
         max_devices_booting=optional_edit(max_booting, parse_limit),
         subnets=several_edit(subnet, parse_subnets),
+        relay=KEEP if relay is None else relay,
     )
     application = opening.opened(context, farm)
     changed = application.change_server(server_name(name), wanted, revision)

@@ -24,10 +24,11 @@ from corral.farm.entrypoints.cli.listing import (
     wish_of,
 )
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
-from corral.farm.entrypoints.cli.output import print_facts, print_json, print_line
+from corral.farm.entrypoints.cli.output import human_size, print_facts, print_json, print_line
 
 if TYPE_CHECKING:
     from corral.farm.application.list_sites import SiteView
+    from corral.farm.domain.estate.replication import Bandwidth
 
 commands = command_group("Sites: places whose servers and devices are near to each other.")
 
@@ -121,6 +122,7 @@ def show_site(
             ("id", str(view.site.id)),
             ("description", view.site.description),
             ("subnets", " ".join(map(str, view.site.subnets)) or "none"),
+            ("line", _line(view.site.bandwidth)),
             ("servers", str(view.servers)),
             ("collections", str(view.collections)),
             ("devices", str(view.devices)),
@@ -182,3 +184,10 @@ def remove_site(
         print_json({"removed": site.name})
     else:
         print_line(f"site {site.name} is removed")
+
+
+def _line(of: "Bandwidth") -> str:
+    """Say what copies may take of it."""
+    said = "no limit" if of.rate is None else f"{human_size(of.rate)}/s"
+    windows = [f"{one} {of.zone}: {human_size(one.rate)}/s" for one in of.windows]
+    return "; ".join([said, *windows])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from corral.farm.entrypoints.cli import opening, task_documents
+from corral.farm.entrypoints.cli import opening, task_amounts, task_documents
 from corral.farm.entrypoints.cli.group import command_group
 from corral.farm.entrypoints.cli.listing import (
     AfterOption,
@@ -18,7 +18,6 @@ from corral.farm.entrypoints.cli.listing import (
 )
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
-    human_size,
     human_time,
     print_facts,
     print_json,
@@ -32,7 +31,7 @@ from corral.farm.entrypoints.cli.task_arguments import (
 
 if TYPE_CHECKING:
     from corral.farm.application.list_tasks import TaskDetails, TaskView
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
     from corral.farm.domain.task.task import Task
 
 commands = command_group("Tasks: what takes longer than a moment, in the terminal or by workers.")
@@ -82,27 +81,12 @@ def task_row(view: "TaskView") -> tuple[str, ...]:
         task.request.kind.value,
         task.request.object,
         f"{task.state}{wish}",
-        _done(task),
-        _left(task),
+        task_amounts.done(task),
+        task_amounts.left(task),
         task.request.owner.name or task.request.owner.kind.value,
         task.worker if task.state == "running" else (task.request.server or "anywhere"),
         view.waiting or (failure.message if failure else task.result),
     )
-
-
-def _done(task: "Task") -> str:
-    progress = task.progress
-    if not progress.total_bytes:
-        return human_size(progress.done_bytes) if progress.done_bytes else "-"
-    percent = 100 * progress.done_bytes // progress.total_bytes
-    return f"{percent}% of {human_size(progress.total_bytes)}"
-
-
-def _left(task: "Task") -> str:
-    seconds = task.progress.seconds_left
-    if task.state != "running" or seconds is None:
-        return "-"
-    return f"{seconds:.0f} s at {human_size(task.progress.per_second)}/s"
 
 
 @commands.command("show", epilog="Example: corral task show 12")
@@ -143,7 +127,7 @@ def _print_details(details: "TaskDetails") -> None:
         ("asked for", human_time(task.created_at)),
         ("began", human_time(task.started_at)),
         ("ended", "" if task.ended_at is None else human_time(task.ended_at)),
-        ("done", f"{_done(task)}, {_left(task)} left"),
+        ("done", f"{task_amounts.done(task)}, {task_amounts.left(task)} left"),
         ("result", task.result),
         ("failed", "" if failure is None else f"{failure.message} (code: {failure.code})"),
         ("possible", ", ".join(details.possible)),
@@ -260,6 +244,8 @@ def _print_asked(application: "Application", number: int, *, as_json: bool) -> N
         print_line(f"task {number} is {task.state}")
     if task.state == "cancelled" or task.wish == "cancel":
         print_line(f"what is left: {details.cancel_leaves}")
+    elif details.goes_on and (task.state == "paused" or task.wish == "pause"):
+        print_line(f"what goes on: {details.goes_on}")
 
 
 @commands.command("watch", epilog="Example: corral task watch 12")

@@ -1,20 +1,32 @@
 """``corral token``."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from corral.farm.entrypoints.cli import access_documents, completion, opening
 from corral.farm.entrypoints.cli.group import command_group
+from corral.farm.entrypoints.cli.listing import (
+    AfterOption,
+    FilterOption,
+    LimitOption,
+    SortOption,
+    page_of,
+    print_page,
+    print_page_json,
+    wish_of,
+)
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
     human_time,
     print_facts,
     print_json,
     print_line,
-    print_table,
 )
+
+if TYPE_CHECKING:
+    from corral.farm.application.issue_token import TokenView
 
 commands = command_group("Tokens: what programs show to the API instead of a password.")
 
@@ -71,7 +83,7 @@ def create_token(  # noqa: PLR0913 - one for each option of the command
 
 
 @commands.command("list", epilog="Example: corral token list --account ada")
-def list_tokens(
+def list_tokens(  # noqa: PLR0913
     context: typer.Context,
     *,
     account: Annotated[
@@ -84,33 +96,45 @@ def list_tokens(
             show_default=False,
         ),
     ] = None,
+    filters: FilterOption = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    after: AfterOption = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the tokens, and the sessions of people who signed in, without their secrets."""
+    """List the tokens, and the sessions of people who signed in, without their secrets.
+
+    Keys are name, account, kind, works, scope, created, expires, revoked.
+    """
+    from corral.farm.application.issue_token import TOKENS  # noqa: PLC0415 - not for `--help`
     from corral.farm.domain.access.account import account_name  # noqa: PLC0415
 
     of = None if account is None else account_name(account)
     views = opening.opened(context, farm).list_tokens(of)
+    wish = wish_of(filters, sort, limit, after)
+    page = page_of(views, TOKENS, wish)
     if as_json:
-        print_json([access_documents.token(view) for view in views])
-        return
-    print_table(
-        "",
-        ("TOKEN", "ACCOUNT", "KIND", "WORKS", "UNTIL", "SCOPES", "ID"),
-        (
-            (
-                view.token.name,
-                view.account,
-                view.token.kind.value,
-                "yes" if view.works else "no",
-                human_time(view.token.revoked_at or view.token.expires_at),
-                "-" if view.token.scopes is None else " ".join(sorted(view.token.scopes)),
-                str(view.token.id),
-            )
-            for view in views
-        ),
-        empty="no tokens",
+        print_page_json(page, wish, access_documents.token)
+    else:
+        print_page(
+            page,
+            wish,
+            ("TOKEN", "ACCOUNT", "KIND", "WORKS", "UNTIL", "SCOPES", "ID"),
+            _row,
+            empty="no tokens",
+        )
+
+
+def _row(view: "TokenView") -> tuple[str, ...]:
+    return (
+        view.token.name,
+        view.account,
+        view.token.kind.value,
+        "yes" if view.works else "no",
+        human_time(view.token.revoked_at or view.token.expires_at),
+        "-" if view.token.scopes is None else " ".join(sorted(view.token.scopes)),
+        str(view.token.id),
     )
 
 

@@ -6,6 +6,7 @@ import typer
 
 from corral.farm.entrypoints.cli import completion, documents, opening
 from corral.farm.entrypoints.cli.commands.image import ImageArgument
+from corral.farm.entrypoints.cli.edits import optional_edit
 from corral.farm.entrypoints.cli.opening import FarmOption, JsonOption
 from corral.farm.entrypoints.cli.output import (
     human_size,
@@ -14,7 +15,7 @@ from corral.farm.entrypoints.cli.output import (
     print_line,
     print_table,
 )
-from corral.farm.entrypoints.cli.releases import wait_for_release, wait_for_sealing
+from corral.farm.entrypoints.cli.releases import seal_here, wait_for_release, wait_for_sealing
 from corral.farm.entrypoints.cli.sizes import size_bytes
 
 # The enums are small and pure; Typer needs them to offer and check the words.
@@ -22,9 +23,8 @@ from corral.farm.domain.image.version import Access  # isort: skip
 from corral.farm.domain.image.write_cache import CacheFallback, ImageMode, WriteCache  # isort: skip
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from corral.farm.bootstrap import Application
+    from corral.farm.application.verbs import Application
+    from corral.farm.application.writers import OverlayView
     from corral.farm.domain.image.version import VersionName
 
 commands = typer.Typer()
@@ -82,6 +82,14 @@ def promote_version(  # noqa: PLR0913 - one for each option of the command
             "--description", help="What is in it, of what a device wrote.", show_default=False
         ),
     ] = "",
+    even_if_unchanged: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-unchanged",
+            help="Also if the device wrote nothing.",
+            show_default=False,
+        ),
+    ] = False,
     wait: Annotated[
         bool,
         typer.Option(
@@ -108,10 +116,16 @@ def promote_version(  # noqa: PLR0913 - one for each option of the command
     moment = None if at is None else release_time(at)
     application = opening.opened(context, farm)
     if "/" not in version:
+        from corral.farm.domain.image.image import image_name  # noqa: PLC0415
+        from corral.farm.domain.image.overlay import Promotion  # noqa: PLC0415
+
         chosen = to or (Access.TEST if at is None else Access.PRODUCTION)
-        _promote_written(
-            application, version, (chosen, moment, description), wait=wait, as_json=as_json
+        view = application.promote_maintenance(
+            image_name(version),
+            Promotion(chosen, moment, description),
+            even_if_unchanged=even_if_unchanged,
         )
+        _follow_sealing(application, view, wait=wait, as_json=as_json)
         return
     name = VersionName.parse(version)
     application.promote_version(PromotionRequest(name, to or Access.PRODUCTION, moment, revision))
@@ -120,29 +134,20 @@ def promote_version(  # noqa: PLR0913 - one for each option of the command
     _say_where_it_stands(application, name, as_json=as_json)
 
 
-def _promote_written(
-    application: "Application",
-    image: str,
-    promotion: "tuple[Access, datetime | None, str]",
-    *,
-    wait: bool,
-    as_json: bool,
+def _follow_sealing(
+    application: "Application", view: "OverlayView", *, wait: bool, as_json: bool
 ) -> None:
-    from corral.farm.domain.image.image import image_name  # noqa: PLC0415
-    from corral.farm.domain.image.overlay import Promotion  # noqa: PLC0415
-
-    access, moment, description = promotion
-    name = image_name(image)
-    view = application.promote_maintenance(name, Promotion(access, moment, description))
-    if wait:
+    version = seal_here(application, view, is_quiet=as_json)
+    if version is None and wait:
         version = wait_for_sealing(application, view, is_quiet=as_json)
+    if version is not None:
         _say_where_it_stands(application, version, as_json=as_json)
     elif as_json:
         print_json(documents.overlay_view(view))
     else:
         print_line(
             f"server {view.server.name} makes a version of what {view.device.name} wrote;"
-            f" 'corral image show {name}' says when it is there"
+            f" 'corral image show {view.image.name}' says when it is there"
         )
 
 
@@ -415,6 +420,15 @@ def change_image(  # noqa: PLR0913 - one for each option of the command
             show_default=False,
         ),
     ] = None,
+    only_server: Annotated[
+        str | None,
+        typer.Option(
+            "--only-server",
+            metavar="SERVER",
+            help="The one server that its devices may use; 'none' for all that hold it.",
+            show_default=False,
+        ),
+    ] = None,
     revision: RevisionOption = None,
     farm: FarmOption = None,
     as_json: JsonOption = False,
@@ -423,6 +437,7 @@ def change_image(  # noqa: PLR0913 - one for each option of the command
     from dataclasses import replace  # noqa: PLC0415
 
     from corral.farm.application.change_image import ImageEdit  # noqa: PLC0415
+    from corral.farm.domain.estate.server import server_name  # noqa: PLC0415
     from corral.farm.domain.image.image import image_name  # noqa: PLC0415
 
     name = image_name(image)
@@ -438,7 +453,7 @@ def change_image(  # noqa: PLR0913 - one for each option of the command
         setting = replace(setting, fallback=cache_fallback)
     application.change_image(
         name,
-        ImageEdit(description, mode, setting),
+        ImageEdit(description, mode, setting, optional_edit(only_server, server_name)),
         seen.revision if revision is None else revision,
     )
     view = application.show_image(name)
@@ -447,7 +462,8 @@ def change_image(  # noqa: PLR0913 - one for each option of the command
         return
     cache = view.image.write_cache
     limit_text = "" if cache.limit_bytes is None else f" of {human_size(cache.limit_bytes)}"
-    print_line(f"{name} is {view.image.mode}, with a write cache in {cache.kind}{limit_text}")
+    only = "" if view.only_server is None else f"; it may be had from {view.only_server} only"
+    print_line(f"{name} is {view.image.mode}, with a write cache in {cache.kind}{limit_text}{only}")
 
 
 def _say_where_it_stands(application: "Application", name: "VersionName", *, as_json: bool) -> None:
@@ -456,7 +472,7 @@ def _say_where_it_stands(application: "Application", name: "VersionName", *, as_
         print_json(documents.version_view(view))
         return
     print_line(
-        f"{name} is in {view.version.standing}"
+        f"{name} is {view.version.standing.phrase}"
         + (", pinned" if view.is_pinned else "")
         + (f": {view.wait}" if not view.wait.is_over else "")
     )
