@@ -1,0 +1,1 @@
+"""Technologies in the roles of ports. Adapters are unaware of each other."""

@@ -1,0 +1,1 @@
+"""Where requests come in: each becomes one application call."""

@@ -1,0 +1,1 @@
+"""The agent: checks in, fetches, decides, and answers its user."""
