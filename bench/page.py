@@ -1,24 +1,27 @@
 """The tables of ``docs/explanation/performance.md``, between two marks that the run replaces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from bench.servers import CORRAL, DOES_NOTHING
 
-BEGIN = "<!-- written by `make bench`: begin -->"
-END = "<!-- written by `make bench`: end -->"
 _GIBIBYTE = 2**30
 
 
 def write_page(page: Path, result: dict[str, Any]) -> None:
     """Replace what stands between the marks with the figures of this run."""
-    text = page.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+    replace_tables(page, "make bench", tables(result))
+
+
+def replace_tables(page: Path, command: str, lines: Iterable[str]) -> None:
+    """Write these between the marks that say what command they come from."""
+    begin, end = (f"<!-- written by `{command}`: {part} -->" for part in ("begin", "end"))
+    before, begun, rest = page.read_text().partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended:
         raise ValueError(f"{page} has lost the marks between which its tables stand")  # noqa: EM102, TRY003
-    page.write_text("\n".join([before + BEGIN, "", *tables(result), "", END + after]))
+    page.write_text("\n".join([before + begin, "", *lines, "", end + after]))
 
 
 def tables(result: dict[str, Any]) -> Iterator[str]:

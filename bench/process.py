@@ -59,18 +59,28 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """CPU time of all threads of the process, ended ones included."""
-        return time.clock_gettime(~self.pid << 3 | _CPU_CLOCK_SCHEDULER)
+        return cpu_seconds(self.pid)
 
     def memory_bytes(self) -> int:
         """Proportional set size: its own memory and its share of what it shares."""
-        for line in Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-        raise MeasurementError(f"/proc/{self.pid}/smaps_rollup has no Pss line")  # noqa: EM102, TRY003
+        return memory_bytes(self.pid)
 
     def threads(self) -> int:
         """How many threads the process has now."""
         return len(os.listdir(f"/proc/{self.pid}/task"))  # noqa: PTH208 - a count, no paths
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all threads of a process, ended ones included."""
+    return time.clock_gettime(~pid << 3 | _CPU_CLOCK_SCHEDULER)
+
+
+def memory_bytes(pid: int) -> int:
+    """Proportional set size of a process: its own memory and its share of what it shares."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise MeasurementError(f"/proc/{pid}/smaps_rollup has no Pss line")  # noqa: EM102, TRY003
 
 
 class MeasurementError(Exception):

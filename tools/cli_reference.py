@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from enum import EnumMeta
+from enum import Enum, EnumMeta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from corral.farm.entrypoints.cli.main import app
@@ -16,7 +16,7 @@ from corral.farm.entrypoints.cli.main import app
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from typer.core import TyperCommand
+    from typer import Typer
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "cli.md"
 
@@ -41,26 +41,39 @@ _PLAIN: Final = {str: "TEXT", Path: "PATH", int: "N"}
 
 def render() -> str:
     """Give the page."""
-    lines = [HEAD]
-    root = get_command(app)
-    lines += ["## corral", "", *_options(root.params, told=("--help",))]
+    return page_of(root_of(app), "corral", HEAD)
+
+
+def root_of(program: Typer) -> TyperGroup:
+    """Give the commands of a program, of which there are several."""
+    root = get_command(program)
+    assert isinstance(root, TyperGroup)  # noqa: S101 - of a program with one it would be a command
+    return root
+
+
+def page_of(root: TyperGroup, program: str, head: str) -> str:
+    """Give the page of a program's commands."""
+    lines = [head]
+    lines += [f"## {program}", "", *_options(root.params, told=("--help",))]
     for name, group in _commands(root):
-        lines += [f"## corral {name}", ""]
+        lines += [f"## {program} {name}", ""]
         if isinstance(group, TyperGroup):
             lines += [_sentence(group.help), ""]
             for verb, command in _commands(group):
-                path = f"corral {name} {verb}"
+                path = f"{program} {name} {verb}"
                 lines += [f"### {path}", "", *_command(path, command)]
         else:
-            lines += _command(f"corral {name}", group)
+            lines += _command(f"{program} {name}", group)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _commands(group: TyperGroup) -> Iterator[tuple[str, TyperCommand]]:
-    yield from ((n, c) for n, c in group.commands.items() if not c.hidden)
+def _commands(group: TyperGroup) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperCommand | TyperGroup) and not command.hidden:
+            yield name, command
 
 
-def _command(path: str, command: TyperCommand) -> list[str]:
+def _command(path: str, command: TyperCommand | TyperGroup) -> list[str]:
     arguments = [p for p in command.params if isinstance(p, TyperArgument)]
     required = [p for p in command.params if isinstance(p, TyperOption) and p.required]
     usage = [path, *(str(p.metavar) for p in arguments)]
@@ -102,7 +115,8 @@ def _value(option: TyperOption) -> str:
         return option.metavar
     kind = option.type_descriptor.annotation
     if isinstance(kind, EnumMeta):
-        return "|".join(str(one.value) for one in kind)
+        choices: Iterable[Enum] = kind
+        return "|".join(str(one.value) for one in choices)
     return _PLAIN[kind]
 
 

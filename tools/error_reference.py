@@ -44,6 +44,71 @@ MEANINGS: Final = {
 }
 
 
+BAD_INPUT: Final = (
+    (
+        "subnets that overlap",
+        "subnets-overlap",
+        "tests/integration/farm/test_bad_input.py",
+        "test_subnets_that_overlap_are_refused_with_both_names",
+    ),
+    (
+        "a store's folder that another farm uses",
+        "store-other-farm",
+        "tests/integration/farm/test_foreign_stores.py",
+        "test_a_store_of_another_farm_is_refused",
+    ),
+    (
+        "a network card in two devices",
+        "mac-taken",
+        "tests/integration/farm/test_bad_input.py",
+        "test_a_network_card_belongs_to_one_device",
+    ),
+    (
+        "a promotion while the device writes",
+        "writer-on",
+        "tests/integration/farm/test_writing.py",
+        "test_what_a_device_writes_becomes_the_next_version",
+    ),
+    (
+        "deleting a version that a device streams",
+        "version-streamed",
+        "tests/integration/farm/test_bad_input.py",
+        "test_a_version_that_a_device_streams_is_not_deleted",
+    ),
+    (
+        "a power rating out of range",
+        "rating-out-of-range",
+        "tests/integration/farm/test_bad_input.py",
+        "test_a_power_rating_is_from_a_tenth_to_a_thousand",
+    ),
+    (
+        "a server's clock that is ten minutes off (found by the farm check)",
+        "clock-wrong",
+        "tests/integration/http/test_bad_input.py",
+        "test_a_clock_that_is_ten_minutes_off_is_found",
+    ),
+    (
+        "two administrators who change one thing",
+        "server-changed",
+        "tests/integration/farm/test_bad_input.py",
+        "test_the_second_of_two_administrators_is_told_and_changes_nothing",
+    ),
+    (
+        "a flood of logins",
+        "login-flood",
+        "tests/integration/http/test_api.py",
+        "test_a_flood_of_logins_is_bounded_and_others_are_served",
+    ),
+    (
+        "a device that claims to be another",
+        "device-identity",
+        "tests/integration/farm/test_streaming.py",
+        "test_a_wrong_key_and_an_unknown_device_are_refused_alike",
+    ),
+)
+"""What people and machines get wrong most, the code of the answer, and where it is tried."""
+
+
 def render() -> str:
     """Give the page."""
     for module in pkgutil.walk_packages(corral.farm.domain.__path__, "corral.farm.domain."):
@@ -58,6 +123,16 @@ def render() -> str:
         "|---|---|---:|---:|",
     ]
     lines += [_row(kind) for kind in concrete_errors()]
+    lines += [
+        "",
+        "## What goes wrong most",
+        "",
+        "Each is tried with the command line or over the API, against real processes or sockets.",
+        "",
+        "| what | code | tried in |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {what} | `{code}` | `{file}`, `{test}` |" for what, code, file, test in BAD_INPUT]
     return "\n".join(lines) + "\n"
 
 

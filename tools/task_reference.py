@@ -6,6 +6,7 @@ from typing import Final
 
 from corral.farm.application.task_kinds import KINDS
 from corral.farm.domain.task.limits import Limits
+from corral.farm.domain.task.rules import KEPT_FOR
 from corral.farm.domain.task.state import TRANSITIONS, TaskState
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "tasks.md"
@@ -57,8 +58,11 @@ def _kinds() -> list[str]:
         "",
         "## Kinds",
         "",
-        "| kind | arguments | permission in the API | at once in a farm | cancelled half way |",
-        "|---|---|---|---:|---|",
+        (
+            "| kind | arguments | permission in the API | usually at once | cancelled half way"
+            " | paused |"
+        ),
+        "|---|---|---|---:|---|---|",
     ]
     limits = Limits()
     for kind, rules in KINDS.items():
@@ -68,7 +72,7 @@ def _kinds() -> list[str]:
         )
         lines.append(
             f"| {kind} | {arguments} | `{rules.permission}` | {limits.of_kind[kind]}"
-            f" | {rules.cancel_leaves} |"
+            f" | {rules.cancel_leaves} | {rules.goes_on or 'all of it rests'} |"
         )
     return [
         *lines,
@@ -85,10 +89,16 @@ def _limits() -> list[str]:
     said = (
         f"A server's store is worked on by {limits.of_server} tasks at once,"
         f" {limits.of_kind_on_server} of each kind. Tasks that are bound to no server are"
-        f" {limits.of_farm} at once. The limits of kinds are in the table above. An import in a"
+        f" {limits.of_farm} at once. The limits of kinds are in the table above."
+        " `corral task limit` shows them as the farm has them, and changes them. An import in a"
         " terminal counts, but never waits."
     )
-    return ["", "## Limits", "", said]
+    kept = (
+        f"A task is remembered, with its log, for {KEPT_FOR.days} days after its end, or for as"
+        " long as `corral task limit --keep-days` says; then a worker forgets it. An active task"
+        " never is, nor is the one with the highest number."
+    )
+    return ["", "## Limits", "", said, "", kept]
 
 
 def main() -> int:
