@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,12 @@ from hypothesis import settings
 
 from tests.postgresql import PostgreSQL, programs_or_skip
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever starts the tests in the background has them ignore it, and with them what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("dev", max_examples=100, deadline=None)
-settings.register_profile("ci", max_examples=1_000, deadline=None)
+settings.register_profile("ci", max_examples=5_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 ON_POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)

@@ -5,19 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from corral.farm.adapters.farm_folder.certificate_files import FolderCertificateFiles
 from corral.farm.adapters.farm_folder.farm_key import FileFarmKey
 from corral.farm.adapters.farm_folder.image_locks import FileImageLocks
 from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
+from corral.farm.adapters.memory.certificate_files import MemoryCertificateFiles
 from corral.farm.adapters.memory.farm_key import MemoryFarmKey
 from corral.farm.adapters.memory.image_locks import MemoryImageLocks
 from corral.farm.adapters.memory.records import MemoryTransactions
 from corral.farm.adapters.memory.secret_files import MemorySecretFiles
 from corral.farm.adapters.sql.transactions import SqlTransactions
+from corral.farm.application.ports.certificates import CertificateFiles
 from corral.farm.application.ports.farm_key import FarmKey
 from corral.farm.application.ports.image_locks import ImageLocks
 from corral.farm.application.ports.records import Transactions
 from corral.farm.application.ports.secret_files import SecretFiles
 from tests.conftest import ON_POSTGRESQL
+from tests.databases import sqlite_with_tables
 
 
 @pytest.fixture(params=["memory", "sqlite", ON_POSTGRESQL])
@@ -25,11 +29,11 @@ def transactions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tra
     if request.param == "memory":
         yield MemoryTransactions()
         return
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql").new_database()
+        url = request.getfixturevalue("postgresql").new_database_with_tables()
+    else:
+        url = sqlite_with_tables(tmp_path / "farm.db")
     sql = SqlTransactions(url)
-    sql.set_up()
     yield sql
     sql.close()
 
@@ -47,3 +51,10 @@ def farm_key(request: pytest.FixtureRequest, tmp_path: Path) -> FarmKey:
 @pytest.fixture(params=["memory", "folder"])
 def secret_files(request: pytest.FixtureRequest, tmp_path: Path) -> SecretFiles:
     return MemorySecretFiles() if request.param == "memory" else FolderSecretFiles(tmp_path)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def certificate_files(request: pytest.FixtureRequest, tmp_path: Path) -> CertificateFiles:
+    if request.param == "memory":
+        return MemoryCertificateFiles()
+    return FolderCertificateFiles(tmp_path)

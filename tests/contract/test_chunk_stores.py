@@ -9,15 +9,24 @@ from uuid import UUID
 import pytest
 
 from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
-from corral.farm.application.ports.chunk_stores import ChunkStores, Peers
+from corral.farm.adapters.memory.sources import MemoryClock
+from corral.farm.application.ports.chunk_stores import ChunkStores, Peers, ScrubOrder
 from corral.farm.application.ports.disk_files import RawFile
 from corral.farm.application.progress import Progress
 from corral.farm.domain.estate.farm import FarmId
-from corral.farm.domain.image.errors import StoreNotAStoreError, StoreOtherFarmError
+from corral.farm.domain.image.errors import (
+    StoreNotAStoreError,
+    StoreOtherFarmError,
+    StoreUnreachableError,
+    WorkCancelledError,
+)
+from corral.farm.domain.image.overlay import OverlayId
+from corral.farm.domain.image.overlay_errors import OverlayUnknownError
 from corral.farm.domain.image.root import RootHash
 from tests.farm_in_memory import disk
 
 HERE, ELSEWHERE = FarmId(UUID(int=1)), FarmId(UUID(int=2))
+OVERLAY = OverlayId(UUID(int=7))
 NOBODY = RootHash("0" * 63 + "1")
 
 
@@ -28,6 +37,8 @@ class Place:
     stores: ChunkStores
     folder: Path
     bring: Callable[[bytes], RawFile]
+    write: Callable[[Path, RootHash, bytes], OverlayId]
+    """Has a device write a whole disk over a version of a store."""
 
 
 @pytest.fixture(params=["memory", "native"])
@@ -40,7 +51,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
             files[path] = content
             return RawFile(path, len(content))
 
-        return Place(MemoryChunkStores(files), tmp_path, remember)
+        stores = MemoryChunkStores(files)
+
+        def keep(path: Path, base: RootHash, content: bytes) -> OverlayId:
+            del base
+            stores.stores[path].overlays[OVERLAY] = content
+            return OVERLAY
+
+        return Place(stores, tmp_path, remember, keep)
     pytest.importorskip("corral_native")
     adapter = import_module("corral.farm.adapters.native.chunk_stores")
 
@@ -49,7 +67,16 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         path.write_bytes(content)
         return RawFile(path, len(content))
 
-    return Place(adapter.NativeChunkStores(), tmp_path, write)
+    def write_over(path: Path, base: RootHash, content: bytes) -> OverlayId:
+        native = import_module("corral_native")
+        store = native.Store.open(path, str(HERE))
+        below = store.serve(base.hex, native.Peers())
+        written = native.Overlay.create(store, str(OVERLAY), below, 1 << 30)
+        written.write_at(0, content)
+        written.flush()
+        return OVERLAY
+
+    return Place(adapter.NativeChunkStores(), tmp_path, write, write_over)
 
 
 def test_store_is_made_once_and_taken_over_by_its_farm(place: Place) -> None:
@@ -122,6 +149,31 @@ def test_removed_version_is_not_held_and_the_others_are(place: Place) -> None:
     assert store.verify(Progress()).is_sound
 
 
+def test_sound_store_is_scrubbed_and_nothing_is_found(place: Place) -> None:
+    place.stores.create(place.folder / "store", HERE)
+    store = place.stores.open(place.folder / "store", HERE)
+    store.import_disk(place.bring(disk(1, 2)), Progress())
+    progress = Progress()
+    clock = MemoryClock()
+    scrub = store.scrub(ScrubOrder(Peers(), None, clock.now(), clock), progress)
+    assert scrub.is_sound
+    assert (scrub.damaged_chunks, scrub.healed_chunks, scrub.affected_roots) == (0, 0, frozenset())
+    assert scrub.checked_bytes > 0
+    assert progress.amounts().done_bytes > 0
+    again = store.scrub(ScrubOrder(Peers(), 1 << 30, clock.now(), clock), Progress())
+    assert again == scrub
+
+
+def test_scrub_that_is_cancelled_says_so(place: Place) -> None:
+    place.stores.create(place.folder / "store", HERE)
+    store = place.stores.open(place.folder / "store", HERE)
+    store.import_disk(place.bring(disk(1, 2)), Progress())
+    progress, clock = Progress(), MemoryClock()
+    progress.cancel()
+    with pytest.raises(WorkCancelledError):
+        store.scrub(ScrubOrder(Peers(), None, clock.now(), clock), progress)
+
+
 def test_sound_store_has_nothing_to_heal(place: Place) -> None:
     place.stores.create(place.folder / "store", HERE)
     store = place.stores.open(place.folder / "store", HERE)
@@ -130,3 +182,84 @@ def test_sound_store_has_nothing_to_heal(place: Place) -> None:
     assert healing.is_sound
     assert healing.damaged_chunks == 0
     assert store.free_bytes() > 0
+
+
+def test_what_a_removed_version_alone_had_is_planned_and_then_freed(place: Place) -> None:
+    place.stores.create(place.folder / "store", HERE)
+    store = place.stores.open(place.folder / "store", HERE)
+    old = store.import_disk(place.bring(disk(1, 2)), Progress()).root
+    new = store.import_disk(place.bring(disk(1, 3)), Progress()).root
+    whole = store.plan_collection(frozenset({old, new}))
+    assert (whole.freed_bytes, whole.dead_bytes, whole.unnamed_roots) == (0, 0, frozenset())
+    store.remove_version(old)
+    plan = store.plan_collection(frozenset({new, NOBODY}))
+    assert plan.kept_roots == {new}
+    assert not plan.unnamed_roots
+    assert plan.freed_bytes == plan.dead_bytes > 0
+    assert plan == store.plan_collection(frozenset({new, NOBODY}))  # nothing was changed
+    progress = Progress()
+    done = store.collect(plan, progress)
+    assert done.plan == plan
+    assert done.freed_bytes > 0
+    amounts = progress.amounts()
+    assert amounts.done_bytes == amounts.total_bytes
+    assert store.plan_collection(frozenset({new})).dead_bytes == 0
+    assert store.holds(new)
+    assert store.verify(Progress()).is_sound
+
+
+def test_versions_that_nobody_named_are_kept(place: Place) -> None:
+    place.stores.create(place.folder / "store", HERE)
+    store = place.stores.open(place.folder / "store", HERE)
+    root = store.import_disk(place.bring(disk(1, 2)), Progress()).root
+    done = store.collect(store.plan_collection(frozenset()), Progress())
+    assert done.plan.unnamed_roots == {root}
+    assert store.holds(root)
+    assert store.verify(Progress()).is_sound
+
+
+def test_a_collection_that_was_cancelled_before_it_began_frees_nothing(place: Place) -> None:
+    place.stores.create(place.folder / "store", HERE)
+    store = place.stores.open(place.folder / "store", HERE)
+    store.remove_version(store.import_disk(place.bring(disk(1, 2)), Progress()).root)
+    plan = store.plan_collection(frozenset())
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(WorkCancelledError):
+        store.collect(plan, progress)
+    assert store.plan_collection(frozenset()) == plan
+
+
+def test_what_a_device_wrote_is_sealed_once_and_for_ever(place: Place) -> None:
+    path = place.folder / "store"
+    place.stores.create(path, HERE)
+    store = place.stores.open(path, HERE)
+    base = store.import_disk(place.bring(disk(1, 2, 3)), Progress()).root
+    with pytest.raises(OverlayUnknownError):
+        store.seal(OVERLAY, base, Progress())
+    overlay = place.write(path, base, disk(1, 9, 3))
+    sealed = store.seal(overlay, base, Progress())
+    assert (sealed.root != base, sealed.size_bytes) == (True, len(disk(1, 9, 3)))
+    assert store.holds(sealed.root)
+    assert store.seal(overlay, base, Progress()) == sealed
+    # The same content, imported, is the same version.
+    assert store.import_disk(place.bring(disk(1, 9, 3)), Progress()).root == sealed.root
+
+
+def test_what_a_folder_at_hand_has_needs_no_server(place: Place) -> None:
+    first, second = place.folder / "first", place.folder / "second"
+    for path in (first, second):
+        place.stores.create(path, HERE)
+    store = place.stores.open(first, HERE)
+    root = store.import_disk(place.bring(disk(1, 0, 2)), Progress()).root
+    other = place.stores.open(second, HERE)
+    elsewhere = place.folder / "on another machine"
+    other.fetch(root, Peers(folders=(elsewhere, second, first)), Progress())
+    assert other.holds(root)
+    assert place.stores.open_to_read(second, HERE).holds(root)
+    with pytest.raises(StoreUnreachableError):
+        other.fetch(NOBODY, Peers(folders=(elsewhere, first)), Progress())
+    with pytest.raises(StoreOtherFarmError):
+        place.stores.open_to_read(second, ELSEWHERE)
+    with pytest.raises(StoreNotAStoreError):
+        place.stores.open_to_read(elsewhere, HERE)

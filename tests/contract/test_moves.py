@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from corral.farm.application.ports.records import Transactions
 from corral.farm.domain.delivery.move import OrderedMove, Outcome
-from corral.farm.domain.delivery.rebalance import BalanceRules
+from corral.farm.domain.delivery.rebalance import BalanceChangedError, BalanceRules
 from tests.contract.things import NOW, device, later, server
 
 PC1, PC2, PC3 = device("pc1", 1), device("pc2", 2), device("pc3", 3)
@@ -43,6 +45,7 @@ def test_the_usual_rules_hold_until_somebody_sets_others(transactions: Transacti
         records.balance.note_round(NOW)
         assert records.balance.get() == BalanceRules()
         records.balance.change(BalanceRules(), others)
+        others = replace(others, revision=2)
     with transactions.reading() as records:
         assert records.balance.get() == others
         assert records.balance.last_round_at() == NOW
@@ -50,3 +53,14 @@ def test_the_usual_rules_hold_until_somebody_sets_others(transactions: Transacti
         records.balance.note_round(later(5))
         assert records.balance.last_round_at() == later(5)
         assert records.balance.get() == others
+
+
+def test_of_two_who_change_the_rules_the_second_is_told(transactions: Transactions) -> None:
+    seen = BalanceRules()
+    with transactions.writing() as records:
+        records.balance.change(seen, replace(seen, over_percent=40))
+        with pytest.raises(BalanceChangedError):
+            records.balance.change(seen, replace(seen, over_percent=50))
+        records.balance.change(records.balance.get(), replace(seen, over_percent=60))
+    with transactions.reading() as records:
+        assert records.balance.get() == replace(seen, over_percent=60, revision=3)

@@ -27,7 +27,16 @@ DEBIAN, S1, S2, PC1, PC2 = (
     device("pc2", 2),
 )
 SEEN = SeenOverlay(
-    later(9), OverlayCondition.FULL, 1 << 41, 1 << 40, 1, "no space", root(5), 1 << 43
+    later(9),
+    OverlayCondition.FULL,
+    1 << 41,
+    1 << 40,
+    1,
+    "no space",
+    root(5),
+    1 << 43,
+    1 << 42,
+    1 << 43,
 )
 
 

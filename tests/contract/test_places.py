@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ from corral.farm.domain.estate.errors import (
     ServerUnknownError,
     StoreTakenError,
 )
+from corral.farm.domain.estate.scrub import ScrubPolicy
 from corral.farm.domain.estate.server import LastReport
 from corral.farm.domain.estate.site import (
     FIRST_SITE,
@@ -168,7 +170,9 @@ def test_removed_one_is_gone(transactions: Transactions, noun: Noun) -> None:
 
 def test_site_and_store_keep_everything(transactions: Transactions) -> None:
     near = replace(site("b", 1, "2001:db8::/64", "192.0.2.0/24"), revision=1)
-    plain = replace(store("b", 1, shared=True), default_path=None)
+    policy = ScrubPolicy(rate=0, every=timedelta(minutes=7))
+    plain = replace(store("b", 1, shared=True), default_path=None, scrub=policy)
+    plain = replace(plain, copies=2, copies_set_at=later(5))
     with transactions.writing() as records:
         records.sites.add(near)
         records.stores.add(plain)
@@ -228,7 +232,7 @@ def test_every_field_of_a_device_can_be_changed_but_its_login(transactions: Tran
         collection("b", 1),
         image("i", 1),
     )
-    login = Login(streamer.id, later(1), debian.id)
+    login = Login(streamer.id, later(1), debian.id, "192.0.2.7")
     with transactions.writing() as records:
         records.images.add(debian)
         records.servers.add(streamer)

@@ -22,7 +22,10 @@ from corral.farm.domain.estate.errors import (
     ServerUnknownError,
     StoreTakenError,
 )
-from corral.farm.domain.estate.server import LastReport, ServerId, server_name
+from corral.farm.domain.estate.farm import ApiUrl, FarmChangedError, farm_name
+from corral.farm.domain.estate.releases import ReleaseProblem, SeenReleases
+from corral.farm.domain.estate.scrub import ScrubPass, SeenScrub
+from corral.farm.domain.estate.server import LastReport, RefusedExport, ServerId, server_name
 from corral.farm.domain.image.errors import (
     ImageNameTakenError,
     ImageUnknownError,
@@ -46,6 +49,24 @@ from tests.contract.things import (
 )
 
 NOBODY = UUID(int=9)
+
+
+def test_farm_is_changed_as_it_was_seen_and_its_generation_is_nobodys(
+    transactions: Transactions,
+) -> None:
+    moved = replace(FARM, name=farm_name("works")).reached_at(
+        (ApiUrl("http://b"), ApiUrl("http://c"))
+    )
+    with transactions.writing() as records:
+        records.farm.set_up(FARM)
+        records.farm.raise_generation()
+        changed = records.farm.change(FARM, moved)
+        assert changed == replace(moved, generation=FARM.generation + 1, revision=2)
+        with pytest.raises(FarmChangedError):
+            records.farm.change(FARM, moved)
+    with transactions.reading() as records:
+        assert records.farm.get() == changed
+        assert changed.former_api_urls == ("http://a",)
 
 
 def test_farm_is_set_up_once_and_its_generation_rises(transactions: Transactions) -> None:
@@ -172,7 +193,9 @@ def test_two_servers_share_a_folder_in_one_shared_store_only(transactions: Trans
 
 def test_server_remembers_draining_and_its_last_report(transactions: Transactions) -> None:
     first = server("s1", 1)
-    report = LastReport(later(5), 3, 1 << 50, MappingProxyType({"reads": 1 << 60}))
+    refused = (RefusedExport("debian/1", "flat-file", "no space left"),)
+    reads = MappingProxyType({"reads": 1 << 60})
+    report = LastReport(later(5), 3, 1 << 50, reads, refused=refused)
     with transactions.writing() as records:
         records.servers.add(first)
         records.servers.set_draining(first.id, draining=True)
@@ -186,9 +209,58 @@ def test_server_remembers_draining_and_its_last_report(transactions: Transaction
         records.servers.set_draining(first.id, draining=False)
     with transactions.writing() as records:
         assert records.servers.get(first.name).last_report == LastReport(later(6), 0)
+        secured = LastReport(later(7), 0, requires_tls=True, chunks_require_tls=True)
+        records.servers.set_report(first.id, secured)
+        assert records.servers.get(first.name).last_report == secured
         assert not records.servers.get(first.name).draining
         with pytest.raises(ServerUnknownError):
             records.servers.set_report(ServerId(NOBODY), report)
+
+
+def test_server_remembers_what_it_said_of_its_scrub(transactions: Transactions) -> None:
+    first = server("s1", 1)
+    ended = ScrubPass(later(1), later(2), 1 << 50, 1 << 51, 3, 2)
+    under_way = ScrubPass(later(3), None, 7, 0, 0, 0)
+    for scrub in (
+        SeenScrub(),
+        SeenScrub(under_way, ended, 4, 1 << 60, 5, 6, 7, "é"),
+        SeenScrub(last=ended),
+        None,
+    ):
+        report = LastReport(later(5), 0, scrub=scrub)
+        with transactions.writing() as records:
+            if not records.servers.all():
+                records.servers.add(first)
+            records.servers.set_report(first.id, report)
+        with transactions.reading() as records:
+            assert records.servers.get(first.name).last_report == report
+
+
+def test_server_remembers_what_it_said_of_its_releases(transactions: Transactions) -> None:
+    first = server("s1", 1)
+    problem = ReleaseProblem(1 << 40, "kit-damaged", "é")
+    whole = SeenReleases(
+        running="1.0",
+        installed=("1.0", "2.0"),
+        order=1 << 40,
+        is_ready=True,
+        is_supervised=True,
+        is_resting=True,
+        problem=problem,
+    )
+    for seen, generation in (
+        (SeenReleases("1.0"), 7),
+        (whole, 1 << 40),
+        (SeenReleases("1.0", is_supervised=True), 0),
+        (None, 3),
+    ):
+        report = LastReport(later(5), 0, releases=seen, generation=generation)
+        with transactions.writing() as records:
+            if not records.servers.all():
+                records.servers.add(first)
+            records.servers.set_report(first.id, report)
+        with transactions.reading() as records:
+            assert records.servers.get(first.name).last_report == report
 
 
 def test_images_are_found_by_name_and_id(transactions: Transactions) -> None:
@@ -273,6 +345,7 @@ def test_replica_is_one_for_each_server_and_root(transactions: Transactions) -> 
             problem="-",
             reported_at=later(3),
             completed_at=later(2),
+            by_hand=True,
         )
         records.replicas.put(done)
     with transactions.writing() as records:

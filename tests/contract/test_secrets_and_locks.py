@@ -1,12 +1,15 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from corral.farm.adapters.farm_folder.farm_key import is_signed
+from corral.farm.application.ports.certificates import CertificateFiles
 from corral.farm.application.ports.farm_key import FarmKey
 from corral.farm.application.ports.image_locks import ImageLocks
 from corral.farm.application.ports.secret_files import SecretFiles
 from corral.farm.domain.access.token import Token
+from corral.farm.domain.estate.certificate import Certificate
 from corral.farm.domain.estate.errors import FarmKeyUnusableError
 from corral.farm.domain.image.errors import ImageBusyError
 from corral.farm.domain.image.image import image_name
@@ -58,9 +61,25 @@ def test_key_signs_what_its_public_half_checks(farm_key: FarmKey) -> None:
     assert not is_signed(b"short", b"message", b"short")
 
 
+def test_what_is_derived_follows_from_the_key_and_the_purpose(farm_key: FarmKey) -> None:
+    farm_key.create()
+    secret = farm_key.derive(b"one purpose", 48)
+    assert len(secret) == 48
+    assert secret == farm_key.derive(b"one purpose", 48)
+    assert secret != farm_key.derive(b"another", 48)
+
+
+def test_certificates_lie_where_others_see_them(certificate_files: CertificateFiles) -> None:
+    assert certificate_files.of_api() is None
+    shown = Certificate("PEM", ("192.0.2.1", "farm.example"), datetime(2026, 1, 1, tzinfo=UTC))
+    certificate_files.put_api(shown)
+    assert certificate_files.of_api() == shown
+    assert certificate_files.put_root("ROOT") == certificate_files.put_root("ROOT")
+
+
 def test_secrets_of_two_owners_are_two_files(secret_files: SecretFiles) -> None:
-    one = secret_files.for_server(FARM, server("s1", 1), Token(bytes(32)))
-    two = secret_files.for_server(FARM, server("s2", 2), Token(bytes(32)))
+    one = secret_files.for_server(FARM, server("s1", 1), Token(bytes(32)), "")
+    two = secret_files.for_server(FARM, server("s2", 2), Token(bytes(32)), "")
     three = secret_files.for_device(device("s1", 1).name, Token(bytes(32)), None)
     assert len({one, two, three}) == 3
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
@@ -12,6 +13,7 @@ from corral.farm.domain.task.errors import (
     TaskUnknownError,
 )
 from corral.farm.domain.task.number import TaskNumber
+from corral.farm.domain.task.rules import TaskRules, TaskRulesChangedError, TaskRulesWish
 from corral.farm.domain.task.schedule import Schedule, Times, schedule_name
 from corral.farm.domain.task.state import TaskState
 from corral.farm.domain.task.task import Failure, LogLine, Task, TaskKind, TaskRequest, Wish
@@ -46,6 +48,16 @@ def test_task_comes_back_as_it_went_in(transactions: Transactions) -> None:
         assert records.tasks.get(TaskNumber(1)) == kept
         assert records.tasks.with_origin("nightly@2026-03-01T02:00") == kept
         assert records.tasks.with_origin("nightly@2026-03-02T02:00") is None
+
+
+def test_a_task_keeps_by_which_request_it_was_asked_for(transactions: Transactions) -> None:
+    asked = replace(REQUEST, owner=replace(ANNA, request="boot-17.a_b"), origin=None)
+    with transactions.writing() as records:
+        records.tasks.add(Task(TaskNumber(1), asked, NOW))
+        records.tasks.add(task(2))
+    with transactions.reading() as records:
+        assert records.tasks.get(TaskNumber(1)).request.owner.request == "boot-17.a_b"
+        assert not records.tasks.get(TaskNumber(2)).request.owner.request
 
 
 def test_failed_and_put_off_tasks_keep_why(transactions: Transactions) -> None:
@@ -132,7 +144,7 @@ def test_schedules_have_names_of_their_own(transactions: Transactions) -> None:
 
 
 def test_workers_say_what_they_reach(transactions: Transactions) -> None:
-    some = Worker("w1", (server_name("s1"), server_name("s2")), NOW)
+    some = Worker("w1", (server_name("s1"), server_name("s2")), NOW, "wrong password", "canary")
     every = Worker("w2", None, NOW)
     with transactions.writing() as records:
         records.workers.put(every)
@@ -143,3 +155,43 @@ def test_workers_say_what_they_reach(transactions: Transactions) -> None:
         records.workers.remove("w1")
         records.workers.remove("w1")
         assert list(records.workers.all()) == [every]
+
+
+def ended(number: int, seconds: float) -> Task:
+    return task(number).claimed("w1", NOW).finished("all is well", later(seconds))
+
+
+def test_what_ended_long_ago_is_forgotten_with_its_log(transactions: Transactions) -> None:
+    old = [ended(1, 1), task(2).claimed("w1", NOW), ended(3, 2), task(4), ended(5, 50), ended(6, 3)]
+    with transactions.writing() as records:
+        for one in old:
+            records.tasks.add(one)
+            records.tasks.note(one.number, LogLine(later(1), "began"))
+        # One of them after another, and never the last: its number would be given again.
+        assert [one.number for one in records.tasks.prune(later(10), 1)] == [1]
+        assert records.tasks.prune(later(10), 9) == [old[2]]
+        assert records.tasks.prune(later(10), 9) == []
+    with transactions.reading() as records:
+        assert [one.number for one in records.tasks.active()] == [2, 4]
+        assert [one.number for one in records.tasks.ended(9)] == [5, 6]
+        assert records.tasks.log(TaskNumber(1)) in ([], ())
+        assert [line.text for line in records.tasks.log(TaskNumber(2))] == ["began"]
+        assert records.tasks.next_number() == 7
+
+
+def test_the_usual_rules_hold_until_somebody_sets_others(transactions: Transactions) -> None:
+    usual = TaskRules()
+    wish = TaskRulesWish(
+        {TaskKind.VERIFY: 3}, of_server=5, of_kind_on_server=2, of_farm=7, kept_for=timedelta(1)
+    )
+    wanted = wish.applied_to(usual)
+    with transactions.writing() as records:
+        assert records.task_rules.get() == usual
+        records.task_rules.change(usual, wanted)
+    with transactions.writing() as records:
+        assert records.task_rules.get() == replace(wanted, revision=2)
+        with pytest.raises(TaskRulesChangedError):
+            records.task_rules.change(usual, usual)
+        records.task_rules.change(records.task_rules.get(), usual)
+    with transactions.reading() as records:
+        assert records.task_rules.get() == replace(usual, revision=3)

@@ -16,6 +16,13 @@ NAMES = [
 ]
 
 
+def test_a_quick_run_measures_fleets_until_a_version_is_everywhere() -> None:
+    subprocess.run([sys.executable, "-m", "bench.fleet", "--quick"], check=True, cwd=ROOT)
+    told = json.loads((ROOT / "build/bench/fleet-quick.json").read_text())
+    assert [one["computers"] for one in told["sizes"]] == [8]
+    assert all(one["quiet_check_in_cpu_ms"]["median"] > 0 for one in told["sizes"])
+
+
 def test_a_quick_run_measures_every_work_on_every_server() -> None:
     subprocess.run([sys.executable, "-m", "bench", "--quick"], check=True, cwd=ROOT)
     work = json.loads((ROOT / "build/bench/quick.json").read_text())["work"]

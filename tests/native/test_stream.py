@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,11 +16,12 @@ from demo.processes import wait_until
 
 from corral.farm.domain.access.ticket import Purpose, Ticket
 from corral.farm.domain.image.root import RootHash
-from tests.native.conftest import FARM, StoreWithDisk, reopened
+from tests.native.conftest import FARM, StoreWithDisk, reopened, write_disk
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC_KEY = KEY.public_key().public_bytes_raw()
 DEVICE = UUID(int=7)
+COMPUTER = UUID(int=9)
 SECONDS = 60.0
 SOON = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -30,6 +32,10 @@ def sealed(ticket: Ticket) -> str:
 
 def stream_ticket(root: str, expires_at: datetime = SOON) -> str:
     return sealed(Ticket(Purpose.STREAM, DEVICE, expires_at, RootHash(root)))
+
+
+def fetch_ticket(root: str, expires_at: datetime = SOON) -> str:
+    return sealed(Ticket(Purpose.FETCH, COMPUTER, expires_at, RootHash(root)))
 
 
 REPLICATION_TICKET = sealed(Ticket(Purpose.REPLICATE, UUID(int=8), SOON))
@@ -76,7 +82,9 @@ def test_a_version_is_read_back_byte_for_byte(
     assert sum(count for _, count in server.latency()) > 0
 
 
-@pytest.mark.parametrize("case", ["none", "expired", "other root", "wrong purpose", "unsigned"])
+@pytest.mark.parametrize(
+    "case", ["none", "expired", "other root", "replication", "fetching", "unsigned"]
+)
 def test_without_the_right_ticket_the_export_does_not_exist(
     server: native.StreamServer, filled: StoreWithDisk, case: str
 ) -> None:
@@ -85,7 +93,8 @@ def test_without_the_right_ticket_the_export_does_not_exist(
         "none": "",
         "expired": stream_ticket(filled.root, past),
         "other root": stream_ticket("ab" * 32),
-        "wrong purpose": REPLICATION_TICKET,
+        "replication": REPLICATION_TICKET,
+        "fetching": fetch_ticket(filled.root),
         "unsigned": Ticket(Purpose.STREAM, DEVICE, SOON, RootHash(filled.root)).sealed(bytes(64)),
     }[case]
     refused = compare(filled.disk, server.addresses[0], f"debian/1;{ticket}")
@@ -179,6 +188,71 @@ def test_a_stranger_gets_no_chunks(
         with pytest.raises(native.PeersError):
             second.replicate(filled.root, peers_of(server, ticket), native.Progress())
     assert second.versions() == []
+
+
+def test_a_computer_fetches_the_version_of_its_ticket_and_no_other(
+    server: native.StreamServer, filled: StoreWithDisk, tmp_path: Path
+) -> None:
+    other = filled.store.import_raw(write_disk(tmp_path / "other.raw"), native.Progress()).root
+    mine = native.Store.create(tmp_path / "mine", FARM)
+    for root, ticket in (
+        (other, fetch_ticket(filled.root)),
+        (filled.root, fetch_ticket(filled.root, datetime(2020, 1, 1, tzinfo=UTC))),
+        (
+            filled.root,
+            Ticket(Purpose.FETCH, COMPUTER, SOON, RootHash(filled.root)).sealed(bytes(64)),
+        ),
+    ):
+        with pytest.raises(native.PeersError) as caught:
+            mine.replicate(root, peers_of(server, ticket), native.Progress())
+        assert caught.value.code == "peers-lack-version"
+    peers = peers_of(server, fetch_ticket(filled.root))
+    assert mine.replicate(filled.root, peers, native.Progress()).fetched_chunks > 0
+    assert mine.versions() == [filled.root]
+    assert mine.verify(native.Progress()).is_sound
+
+
+def test_a_replication_is_called_off_while_its_peer_is_silent(tmp_path: Path) -> None:
+    store, progress = native.Store.create(tmp_path / "store", FARM), native.Progress()
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as threads:
+        peers = native.Peers([f"http://127.0.0.1:{silent.getsockname()[1]}"], REPLICATION_TICKET)
+        asking = threads.submit(store.replicate, "ab" * 32, peers, progress)
+        silent.settimeout(SECONDS)
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(3, socket.MSG_WAITALL) == b"GET"
+            progress.cancel()
+            with pytest.raises(native.CancelledError):
+                asking.result(SECONDS)
+    assert store.versions() == []
+
+
+def test_replications_at_one_pace_keep_to_it_together(
+    server: native.StreamServer, filled: StoreWithDisk, tmp_path: Path
+) -> None:
+    pace = native.Pace()
+    pace.set_rate(1)
+    works: list[tuple[native.Progress, Future[native.Replicated]]] = []
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            for name in ("second", "third"):
+                store, progress = native.Store.create(tmp_path / name, FARM), native.Progress(pace)
+                done = threads.submit(store.replicate, filled.root, peers_of(server), progress)
+                works.append((progress, done))
+            (one, first), (other, second) = works
+            # The page comes; after it there is nothing for minutes.
+            wait_until(
+                lambda: bool(one.stored_bytes and other.stored_bytes), SECONDS, "nothing came"
+            )
+            one.cancel()
+            with pytest.raises(native.CancelledError):
+                first.result(SECONDS)
+            assert not second.done()
+            pace.set_rate(None)
+            assert second.result(SECONDS).fetched_chunks > 0
+        finally:
+            for progress, _ in works:
+                progress.cancel()
 
 
 def test_damage_is_healed_from_another_server(

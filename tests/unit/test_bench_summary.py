@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.page import BEGIN, END, tables, write_page
+from bench.page import tables, write_page
 from bench.run import turned
 from bench.summary import spread, summarise
 from bench.work import Sample, Work
+
+BEGIN = "<!-- written by `make bench`: begin -->"
+END = "<!-- written by `make bench`: end -->"
 
 
 def never_measured(_: object) -> Sample:

@@ -4,11 +4,12 @@ import errno
 import os
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import quote
 
 import corral_native
@@ -151,6 +152,86 @@ def test_libnbd_writes_of_many_sizes_in_flight_together(nbd: ModuleType, uri: st
             handle.poll(-1)
         handle.flush()
         assert handle.pread(len(model), 0) == model
+
+
+PIECE = 96 * 1024
+"""What one of many commands in flight is about, each in a place of its own."""
+
+
+@dataclass
+class InFlight:
+    """Many commands under way on one connection, and what was answered to them."""
+
+    nbd: ModuleType
+    handle: Handle
+    model: bytearray
+    answered: list[int] = field(default_factory=list)
+    read: dict[int, bytearray] = field(default_factory=dict)
+    described: dict[int, int] = field(default_factory=dict)
+
+    def ask(self, number: int, kind: str, content: bytes) -> None:
+        """Send a command for the piece of this number."""
+        at, handle, done = number * PIECE, self.handle, self._done(number)
+        match kind:
+            case "write":
+                flags = self.nbd.CMD_FLAG_FUA if number % 5 == 0 else 0
+                buffer = self.nbd.Buffer.from_bytearray(bytearray(content))
+                handle.aio_pwrite(buffer, at, done, flags)
+            case "zero":
+                handle.aio_zero(PIECE, at, done)
+            case "trim":
+                handle.aio_trim(PIECE, at, done)
+            case "read":
+                self.read[at] = bytearray(b"\xee" * PIECE)
+                handle.aio_pread_structured(self.nbd.Buffer(PIECE), at, self._chunk, done)
+            case "status":
+                handle.aio_block_status(PIECE, at, self._extents, done)
+            case _:
+                handle.aio_flush(done)
+        if kind in {"write", "zero", "trim"}:
+            self.model[at : at + PIECE] = content if kind == "write" else bytes(PIECE)
+
+    def _done(self, number: int) -> Callable[[Any], int]:
+        def note(error: Any) -> int:  # noqa: ANN401 - libnbd's own integer
+            assert error.value == 0
+            self.answered.append(number)
+            return 0
+
+        return note
+
+    def _chunk(self, data: bytes, offset: int, _status: int, _error: object) -> int:
+        at = offset // PIECE * PIECE
+        self.read[at][offset - at : offset - at + len(data)] = data
+        return 0
+
+    def _extents(self, _name: str, offset: int, entries: list[int], _error: object) -> int:
+        self.described[offset] = sum(entries[::2])
+        return 0
+
+
+def test_commands_of_every_kind_in_flight_are_each_answered_once_in_whatever_order(
+    nbd: ModuleType, uri: str, disk: Disk
+) -> None:
+    source = random.Random(11)  # noqa: S311 - test data, not a secret
+    count = 160
+    kinds = ("write", "write", "zero", "trim", "read", "status", "flush")
+    before = disk.content()
+    with connected(nbd, uri, lambda handle: handle.add_meta_context("base:allocation")) as handle:
+        assert handle.get_structured_replies_negotiated()
+        flight = InFlight(nbd, handle, bytearray(before))
+        for number in range(count):
+            flight.ask(number, source.choice(kinds), source.randbytes(PIECE))
+        while len(flight.answered) < count:
+            handle.poll(-1)
+        assert sorted(flight.answered) == list(range(count))
+        assert flight.read
+        assert all(got == before[at : at + PIECE] for at, got in flight.read.items())
+        assert flight.described
+        assert all(length >= PIECE for length in flight.described.values())
+        handle.flush()
+        for at in range(0, count * PIECE, 8 * MEBIBYTE):
+            length = min(8 * MEBIBYTE, count * PIECE - at)
+            assert handle.pread(length, at) == flight.model[at : at + length]
 
 
 def test_what_cannot_be_is_refused_and_the_connection_goes_on(

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -69,13 +69,14 @@ class Client:
     _readers: list[Program] = field(default_factory=list)
 
     @classmethod
-    def start(
+    def start(  # noqa: PLR0913, PLR0917 - what a client is started with
         cls,
         programs: Programs,
         folder: Path,
         name: str,
         configuration: Mapping[str, Any],
         error_patience: int = 3600,
+        options: Sequence[str] = (),
     ) -> "Client":
         """Start it with a login answer, or with how to log in; wait until it serves."""
         config = folder / f"{name}.json"
@@ -88,7 +89,7 @@ class Client:
             name,
             [
                 *(TARGET, "serve", "--config", str(config), "--unix", str(disk)),
-                *("--control", str(control), "--error-patience", str(error_patience)),
+                *("--control", str(control), "--error-patience", str(error_patience), *options),
             ],
         )
 
@@ -101,6 +102,13 @@ class Client:
 
     def current_server(self) -> str | None:
         """Name the server that it reads from."""
+        return next((str(one["name"]) for one in self._servers() if one["is_current"]), None)
+
+    def servers(self) -> list[str]:
+        """Name those that it knows, best first."""
+        return [str(one["name"]) for one in self._servers()]
+
+    def _servers(self) -> Sequence[Mapping[str, Any]]:
         done = subprocess.run(
             [TARGET, "status", "--control", self.control],
             check=True,
@@ -108,8 +116,8 @@ class Client:
             text=True,
             timeout=_SECONDS,
         )
-        servers = json.loads(done.stdout)["servers"]
-        return next((str(one["name"]) for one in servers if one["is_current"]), None)
+        servers: Sequence[Mapping[str, Any]] = json.loads(done.stdout)["servers"]
+        return servers
 
     def read_once(self, root: str) -> Reading:
         """Read the whole disk and compare it with ``root``."""

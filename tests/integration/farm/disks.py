@@ -55,6 +55,12 @@ def damage_chunk(store: Path, root: str, disk: Path, index: int) -> None:
     sound = chunk_of(disk, index)
     with (store / "flat" / root).open("r+b") as flat:
         _turn_over(flat.fileno(), index * CHUNK + 1000, sound[1000:1008])
+    damage_in_packs(store, disk, index)
+
+
+def damage_in_packs(store: Path, disk: Path, index: int) -> None:
+    """Turn a few bytes of a chunk over in the one pack that has it."""
+    sound = chunk_of(disk, index)
     places = 0
     for pack in (store / "packs").rglob("*.pack"):
         at = pack.read_bytes().find(sound)

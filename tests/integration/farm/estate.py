@@ -125,9 +125,9 @@ class Estate:
                 self.corral.ask("server", "undrain", line["name"])
         self.wait_for(lambda: set(self.states().values()) == {"online"}, "not all came online")
 
-    def start_api(self) -> None:
-        """Start the API, unless it runs."""
-        self._start("api", self.api_port, "serve", "api", "--listen", f"127.0.0.1:{self.api_port}")
+    def start_api(self, name: str = "api") -> None:
+        """Start an API at the farm's port, unless one of that name runs."""
+        self._start(name, self.api_port, "serve", "api", "--listen", f"127.0.0.1:{self.api_port}")
 
     def start_stream(self, name: str) -> None:
         """Start a server's stream process, unless it runs."""
@@ -137,6 +137,10 @@ class Estate:
     def kill(self, name: str) -> None:
         """``kill -9`` the API or a server's stream process."""
         self._running.pop(name).kill()
+
+    def is_running(self, name: str) -> bool:
+        """Whether the API or a server's stream process runs."""
+        return self._running[name].is_running()
 
     def log_of(self, name: str) -> str:
         """Give what a process has logged since the farm was built."""
@@ -222,12 +226,15 @@ class Estate:
         name: str,
         configuration: Mapping[str, Any] | None = None,
         error_patience: int = 3600,
+        options: Sequence[str] = (),
     ) -> Client:
         """Start a device's client, which by default logs in by itself."""
         if configuration is None:
             login = {"urls": [self.api_url], "device": DEVICE, "key_file": str(self.key_file)}
             configuration = {"login": login}
-        client = Client.start(self.programs, self.home, name, configuration, error_patience)
+        client = Client.start(
+            self.programs, self.home, name, configuration, error_patience, options
+        )
         self._clients.append(client)
         return client
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,10 @@ def kept_rate(server: Server) -> int | None:
     return rate
 
 
+def has_share(estate: Estate, name: str, rate: int) -> bool:
+    return kept_rate(estate.servers[name]) == rate
+
+
 def publish(estate: Estate, home: Path) -> None:
     disk = write_random_disk(home / "disk.raw", SIZE_BYTES)
     estate.version = estate.corral.ask("image", "import", IMAGE, str(disk), "--server", "s1")
@@ -80,8 +85,44 @@ def test_slow_line_is_kept_to_and_a_killed_copy_goes_on_where_it_was(
     assert client.read_once(estate.root).verdicts == ("ok",)
 
 
+def test_servers_of_a_site_share_its_line_and_finish(estate: Estate, tmp_path: Path) -> None:
+    estate.add_server("s3")
+    estate.start_stream("s3")
+    estate.wait_for(lambda: estate.states()["s3"] == "online", "s3 did not start")
+    estate.corral.ask("replication", "limit", "default", "--rate", "64K")
+    publish(estate, tmp_path)
+    for name in ("s2", "s3"):
+        # So slow that neither is done before the other has heard of its share.
+        estate.wait_for(partial(has_share, estate, name, 32 << 10), f"{name} got no share")
+    assert {copies(estate)[name]["left_bytes"] > 0 for name in ("s2", "s3")} == {True}
+    estate.corral.ask("replication", "limit", "default", "--rate", "1G")
+    for name in ("s2", "s3"):
+        estate.wait_for(partial(is_in_step, estate, name), f"the version did not flow to {name}")
+
+
 def _login(estate: Estate, servers: list[str]) -> dict[str, Any]:
     mac = ("--mac", "52:54:00:00:00:01")
     added = estate.corral.ask("device", "add", "pc1", *mac, "--image", IMAGE)
     estate.key_file = Path(added["key_file"])
     return estate.login(servers)
+
+
+def test_copy_too_many_goes_and_the_device_reads_on_from_the_other(
+    estate: Estate, tmp_path: Path
+) -> None:
+    publish(estate, tmp_path)
+    estate.wait_for(lambda: is_in_step(estate, "s2"), "the version did not flow")
+    planned = estate.corral.ask("replication", "policy", "default", "1", "--dry-run")
+    assert len(planned["goes"]) == 1
+    assert set(copies(estate)) == {"s1", "s2"}
+    estate.corral.ask("replication", "policy", "default", "1")
+    estate.wait_for(lambda: len(copies(estate)) == 1, "no copy went")
+    (kept,) = copies(estate)
+    (gone,) = {"s1", "s2"} - {kept}
+    assert copies(estate)[kept]["state"] == "in step"
+    client = estate.start_client("pc1-kept", _login(estate, [kept]))
+    assert client.read_once(estate.root).verdicts == ("ok",)
+
+    # Wanted again, it comes again.
+    estate.corral.ask("replication", "policy", "default", "2")
+    estate.wait_for(lambda: is_in_step(estate, gone), "the copy did not come back")

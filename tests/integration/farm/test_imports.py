@@ -13,23 +13,24 @@ import pytest
 from tests.integration.farm.command import CommandLine
 from tests.integration.farm.conftest import farm_at
 from tests.integration.farm.disks import bytes_under, sign_boot_sector, write_random_disk
+from tests.integration.farm.freezing import freeze
 
 MIB = 1 << 20
 
 
 @contextmanager
 def stopped_import(
-    corral: CommandLine, disk: Path, store: Path, grown_by: int
+    corral: CommandLine, disk: Path, store: Path, grown_by: int, image: str = "golden"
 ) -> Iterator[subprocess.Popen[str]]:
     """An import that has put so many bytes into the store, stopped in its tracks."""
     before = bytes_under(store)
-    with corral.started("image", "import", "golden", str(disk)) as process:
+    with corral.started("image", "import", image, str(disk), "--server", "s1") as process:
         # Looks often: an import is over in a moment.
         while bytes_under(store) < before + grown_by:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.002)
                 break
-        process.send_signal(signal.SIGSTOP)
+        freeze(process.pid, corral.farm)
         assert process.poll() is None, "the import was over before it could be stopped"
         yield process
 

@@ -1,4 +1,4 @@
-"""A server is drained, or relieved: what reads there goes on elsewhere."""
+"""A server is drained, relieved or removed: what reads there goes on elsewhere."""
 
 import json
 from collections.abc import Iterator
@@ -50,6 +50,24 @@ def test_a_client_leaves_a_server_that_drains(estate: Estate) -> None:
     assert all(is_offered(estate.servers[name], estate.login()) for name in staying)
 
 
+def test_a_client_that_logged_in_while_others_were_away_leaves_all_the_same(estate: Estate) -> None:
+    estate.kill("s2")
+    estate.kill("s3")
+    estate.wait_for(lambda: estate.offered_servers() == ["s1"], "others were still offered")
+    client = estate.start_client("pc1-alone")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    estate.bring_up()
+    assert client.servers() == ["s1"]
+    estate.wait_for(
+        lambda: estate.corral.run("server", "drain", "s1").returncode == 0,
+        "s1 could not be drained",
+    )
+    estate.wait_for(lambda: client.current_server() in {"s2", "s3"}, "the client did not move")
+    estate.wait_for(lambda: estate.session_counts()["s1"] == 0, "a session stayed")
+    reader.go_on_for(1)
+
+
 def test_a_drain_that_would_leave_a_device_to_one_server_is_refused(estate: Estate) -> None:
     client = estate.start_client("pc1-proof")
     reader = client.read_forever(estate.root)
@@ -94,3 +112,33 @@ def test_a_device_moves_to_the_server_that_the_farm_wants_it_on(estate: Estate) 
     # The farm sees where it reads, long before it would have given up.
     kept = estate.servers[ordered["moves"][0]["from"]].kept_configuration
     estate.wait_for(lambda: not json.loads(kept.read_text())["moves"], "the move does not end")
+
+
+def test_a_server_is_removed_while_others_serve(estate: Estate) -> None:
+    client = estate.start_client("pc1-stays")
+    reader = client.read_forever(estate.root)
+    reader.go_on_for(1)
+    server = estate.add_server("s4")
+    estate.start_stream("s4")
+    estate.corral.ask("image", "replicate", f"{IMAGE}/1", "--to", "s4", "--wait")
+    visitor = estate.start_client("visitor", estate.login(["s4"]))
+    visitor.read_forever(estate.root)
+    estate.wait_for(lambda: estate.session_counts()["s4"] > 0, "its session was not reported")
+    refusal = estate.corral.refusal("server", "remove", "s4")
+    assert refusal.code == "server-needed"
+    assert "devices stream from it: pc1" in refusal.message
+    visitor.end()
+    estate.wait_for(
+        lambda: estate.corral.run("server", "remove", "s4").returncode == 0,
+        "s4 could not be removed",
+    )
+    # Its process hears of it, and ends by itself; so does one that is started again.
+    assert set(estate.servers) - set(estate.states()) == {"s4"}
+    del estate.servers["s4"]
+    estate.wait_for(lambda: not estate.is_running("s4"), "the stream process did not end")
+    assert "server-removed" in estate.log_of("s4")
+    assert not server.kept_configuration.exists()
+    again = estate.corral.refusal("serve", "stream", "--config", str(server.file))
+    assert (again.exit_code, again.code) == (1, "server-removed")
+    reader.go_on_for(1)
+    assert server.store.is_dir()

@@ -88,6 +88,14 @@ class Device:
             process.communicate(b"quit\n", timeout=SECONDS)
 
 
+@pytest.fixture(autouse=True)
+def two_copies(estate: Estate) -> Iterator[None]:
+    """Have both servers hold what is sealed, too: the estate's own policy is one copy of each."""
+    estate.corral.ask("replication", "policy", "default", "2")
+    yield
+    estate.corral.ask("replication", "policy", "default", "1")
+
+
 class Work:
     """An image of its own, on both servers, with the content of its first version."""
 
@@ -127,6 +135,12 @@ class Work:
         assert path.read_bytes() == self.content
 
 
+def seals(estate: Estate, image: str) -> list[str]:
+    """Give what the tasks came to that sealed what was written over an image."""
+    tasks = estate.corral.ask("task", "list", "--filter", "kind=seal")
+    return [task["result"] for task in tasks if task["object"] == image]
+
+
 def test_what_a_device_writes_becomes_the_next_version(estate: Estate, tmp_path: Path) -> None:
     corral = estate.corral
     work = Work(estate, "work", tmp_path)
@@ -154,6 +168,7 @@ def test_what_a_device_writes_becomes_the_next_version(estate: Estate, tmp_path:
         *("image", "promote", "work", "--to", "production", "--description", "new", "--wait")
     )
     assert (sealed["version"], sealed["description"]) == ("work/2", "new")
+    assert seals(estate, "work") == ["published work/2"]
     estate.wait_for(
         lambda: corral.ask("image", "show", "work")["versions"][1]["standing"] == "production",
         "the version was not released",
@@ -186,6 +201,29 @@ def test_an_image_is_updated_through_the_devices_own_client(estate: Estate, tmp_
     assert second.read_once(sealed["root"]).verdicts == ("ok",)
     on_disk(second.disk, f"read -P 0xa5 {WRITTEN_AT} {WRITTEN}", is_written=False)
     work.expect("update/2", "s1")
+
+
+def test_a_promote_needs_no_server_that_runs(estate: Estate, tmp_path: Path) -> None:
+    corral = estate.corral
+    work = Work(estate, "quiet", tmp_path)
+    writer = work.device("quiet-writer", 9)
+    corral.ask("image", "maintain", "quiet", "--device", "quiet-writer")
+    writer.qemu_io(writer.login(), f"write -P 0xa5 {WRITTEN_AT} {WRITTEN}", "flush")
+    work.content[WRITTEN_AT : WRITTEN_AT + WRITTEN] = b"\xa5" * WRITTEN
+    work.wait_for_clients(0)
+    keeper, overlay = work.overlay()["server"], work.overlay()["id"]
+    left = estate.servers[keeper].store / "overlays" / overlay
+    assert left.exists()
+    estate.kill(keeper)
+    estate.wait_for(lambda: estate.states()[keeper] == "unknown", f"{keeper} is not missed")
+    sealed = corral.ask("image", "promote", "quiet", "--to", "production")
+    assert sealed["version"] == "quiet/2"
+    assert seals(estate, "quiet") == ["published quiet/2"]
+    work.expect("quiet/2", keeper)
+    # The server takes up the version, and lets go of what was written.
+    estate.start_stream(keeper)
+    estate.wait_for(lambda: not left.exists(), "what was written stays")
+    estate.wait_for(lambda: writer.login()["export"] == "quiet/2", "it was not released")
 
 
 def on_disk(socket: Path, *commands: str, is_written: bool = True) -> None:

@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -13,23 +12,11 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from corral.farm.adapters.farm_folder.farm_key import is_signed
-from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
-from corral.farm.adapters.memory.disk_files import MemoryDiskFiles
-from corral.farm.adapters.memory.farm_key import MemoryFarmKey
-from corral.farm.adapters.memory.image_locks import MemoryImageLocks
-from corral.farm.adapters.memory.passwords import MemoryPasswords
-from corral.farm.adapters.memory.records import MemoryTransactions
-from corral.farm.adapters.memory.secret_files import MemorySecretFiles
-from corral.farm.adapters.memory.sources import MemoryClock, MemoryIds, MemoryTokens
 from corral.farm.application.add_server import NewServer
 from corral.farm.application.import_image import ImportRequest
-from corral.farm.application.ports.farm_key import SignatureCheck
-from corral.farm.application.ports.passwords import Passwords
 from corral.farm.application.progress import Progress
-from corral.farm.application.sign_in import SharedAttempts
 from corral.farm.application.take_server_report import ServerReport
-from corral.farm.bootstrap import Application
+from corral.farm.application.verbs import Application
 from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.address import Address
@@ -40,30 +27,10 @@ from corral.farm.entrypoints.http.admission import Limits
 from corral.farm.entrypoints.http.app import create_app
 from corral.farm.entrypoints.http.connections import FewConnections
 from corral.farm.entrypoints.http.main import without_delay
+from tests.farm_in_memory import MemoryPorts
 
 DISK = Path("/disks/debian.raw")
 READER = Token(b"R" * 32)
-
-
-@dataclass
-class MemoryPorts:
-    """One adapter in memory for each port."""
-
-    files: dict[Path, bytes] = field(default_factory=dict)
-    transactions: MemoryTransactions = field(default_factory=MemoryTransactions)
-    farm_key: MemoryFarmKey = field(default_factory=MemoryFarmKey)
-    signature_check: SignatureCheck = is_signed
-    image_locks: MemoryImageLocks = field(default_factory=MemoryImageLocks)
-    secret_files: MemorySecretFiles = field(default_factory=MemorySecretFiles)
-    passwords: Passwords = field(default_factory=MemoryPasswords)
-    attempts: SharedAttempts = field(default_factory=SharedAttempts)
-    ids: MemoryIds = field(default_factory=MemoryIds)
-    tokens: MemoryTokens = field(default_factory=MemoryTokens)
-    clock: MemoryClock = field(default_factory=MemoryClock)
-
-    def __post_init__(self) -> None:
-        self.chunk_stores = MemoryChunkStores(self.files)
-        self.disk_files = MemoryDiskFiles(self.files)
 
 
 class SmallFarm:
@@ -90,7 +57,7 @@ class SmallFarm:
 
     @property
     def server_token(self) -> Token:
-        return self.ports.secret_files.written[self.server.file]
+        return self.server.token
 
     @property
     def device_key(self) -> Token:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from demo.processes import wait_until
 
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.progress import Progress
@@ -104,7 +105,9 @@ def test_the_key_of_another_device_is_refused_as_such(farm: SmallFarm, api: http
     key = farm.ports.secret_files.written[other.key_file]
     answer = api.post(LOGIN, headers=bearer(key))
     assert (answer.status_code, problem_of(answer).code) == (401, "device-identity")
-    (entry,) = farm.application.list_audit(AuditFilter(what="device.identity-refused"))
+    refused = AuditFilter(what="device.identity-refused")
+    wait_until(lambda: bool(farm.application.list_audit(refused)), 30, "nobody noted it")
+    (entry,) = farm.application.list_audit(refused)
     assert (entry.entry.actor.name, entry.entry.thing) == ("pc2", "pc1")
     assert entry.entry.actor.where == "127.0.0.1"
 

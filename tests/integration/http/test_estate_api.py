@@ -10,10 +10,12 @@ import pytest
 from corral.farm.application.add_collection import NewCollection
 from corral.farm.application.add_site import NewSite
 from corral.farm.application.change_server import ServerEdit
+from corral.farm.application.take_server_report import ServerReport
 from corral.farm.domain.access.actor import Actor, ActorKind
 from corral.farm.domain.access.permission import Grant, Permission, Rights, Role
 from corral.farm.domain.access.token import Token, TokenDigest
 from corral.farm.domain.estate.collection import collection_name
+from corral.farm.domain.estate.scrub import ScrubPass, SeenScrub
 from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.estate.site import site_name
 from corral.farm.entrypoints.http.app import create_app
@@ -96,6 +98,22 @@ def test_site_from_its_beginning_to_its_end(api: Api) -> None:
     assert refused(api("GET", "/v1/sites/basel")) == (404, "site-unknown")
 
 
+def test_farm_is_renamed_and_reached_elsewhere(api: Api) -> None:
+    shown = api("GET", "/v1/farm")
+    urls = ["https://192.0.2.10:10800", "https://192.0.2.11:10800"]
+    changed = api.change("/v1/farm", {"name": "works", "api_urls": urls}, shown.headers["ETag"])
+    assert (changed.status_code, changed.headers["ETag"]) == (200, '"2"')
+    assert (changed.json()["name"], changed.json()["api_urls"]) == ("works", urls)
+    assert changed.json()["former_api_urls"] == shown.json()["api_urls"]
+    assert changed.json()["generation"] > shown.json()["generation"]
+    late = api.change("/v1/farm", {"name": "late"}, shown.headers["ETag"])
+    assert refused(late) == (412, "farm-changed")
+    assert refused(api.change("/v1/farm", {"api_urls": []})) == (422, "api-urls-invalid")
+    assert refused(api.change("/v1/farm", {"name": "no name"})) == (422, "name-invalid")
+    assert refused(api("PATCH", "/v1/farm", {"name": "late"})) == (428, "revision-missing")
+    assert api("GET", "/v1/farm").json() == changed.json()
+
+
 def test_change_without_what_was_seen_is_refused(api: Api) -> None:
     api("POST", "/v1/sites", {"name": "basel"})
     assert refused(api("PATCH", "/v1/sites/basel", {})) == (428, "revision-missing")
@@ -126,6 +144,40 @@ def test_collection_and_store_from_their_beginning_to_their_end(api: Api) -> Non
     assert (cleared["default_path"], cleared["shared"]) == (None, True)
     assert api("GET", "/v1/stores/nas").json() == cleared
     assert api("DELETE", "/v1/stores/nas", If_Match="*").status_code == 204
+
+
+def test_scrub_of_a_store_is_set_with_what_was_seen(api: Api) -> None:
+    seen = api("GET", "/v1/stores/default")
+    assert seen.json()["scrub"] == {"format": 1, "rate": 8 << 20, "every_seconds": 14 * 86_400}
+    path, tag = "/v1/stores/default/scrub", seen.headers["ETag"]
+    wanted = {"rate": 1 << 30, "every_seconds": 86_400}
+    changed = api("PUT", path, wanted, If_Match=tag)
+    assert (changed.status_code, changed.json()) == (200, {"format": 1, **wanted})
+    late = api("PUT", path, {"rate": 0, "every_seconds": 86_400}, If_Match=tag)
+    assert refused(late) == (412, "store-changed")
+    assert api("PUT", path, {"rate": 0}, If_Match="*").json()["every_seconds"] == 14 * 86_400
+    for body, code in (
+        ({"rate": 5}, "rate-invalid"),
+        ({"every_seconds": 1}, "scrub-interval-invalid"),
+    ):
+        assert refused(api("PUT", path, body, If_Match="*")) == (422, code)
+    assert refused(api("PUT", "/v1/stores/nowhere/scrub", {}, If_Match="*")) == (
+        404,
+        "store-unknown",
+    )
+
+
+def test_scrub_of_a_server_is_shown_as_it_was_reported(api: Api) -> None:
+    server = api.farm.add_server("s1")
+    assert api("GET", "/v1/servers/s1").json()["scrub"] is None
+    now = api.farm.ports.clock.now()
+    seen = SeenScrub(last=ScrubPass(now, now, 5, 6, 2, 1), passes=1, unhealed_chunks=1)
+    api.farm.application.take_server_report(
+        server.id, ServerReport(api.farm.generation, scrub=seen)
+    )
+    shown = api("GET", "/v1/servers/s1").json()["scrub"]
+    assert shown["last"]["finished_at"] == int(now.timestamp())
+    assert (shown["unhealed_chunks"], shown["last"]["healed_chunks"]) == (1, 1)
 
 
 def test_server_is_changed_and_its_limits_are_cleared(api: Api) -> None:
@@ -183,6 +235,18 @@ def test_table_of_devices_is_tried_told_and_registered(api: Api) -> None:
     done = api("POST", path, {"table": good}).json()
     assert [one["name"] for one in done["registered"]] == ["pc1"]
     assert refused(api("POST", path, {"table": "x"})) == (422, "device-table-invalid")
+
+
+def test_series_of_devices_is_tried_told_and_registered(api: Api) -> None:
+    path, wish = "/v1/devices/series", {"names": "pc[1-2]", "first_mac": "52:54:00:00:00:01"}
+    tried = api("POST", path, wish | {"dry_run": True}).json()
+    assert (tried["lines"], tried["registered"], tried["bad"]) == (2, [], [])
+    done = api("POST", path, wish).json()
+    assert [one["name"] for one in done["registered"]] == ["pc1", "pc2"]
+    assert len({one["key"] for one in done["registered"]}) == 2
+    bad = api("POST", path, wish | {"names": "pc[2-3]"}).json()
+    assert {one["code"] for one in bad["bad"]} == {"device-name-taken", "mac-taken"}
+    assert refused(api("POST", path, wish | {"names": "pc"})) == (422, "device-series-invalid")
 
 
 LISTS = [

@@ -14,7 +14,7 @@ from corral.farm.domain.image.root import RootHash
 from corral.farm.entrypoints.http.app import create_app
 from tests.farm_in_memory import FarmInMemory, disk
 from tests.integration.http.conftest import served_app
-from tests.integration.http.test_estate_api import Api, GrantingGate
+from tests.integration.http.test_estate_api import Api, GrantingGate, refused
 
 DEBIAN = "/v1/images/debian"
 ROOT = "cd" * 32
@@ -52,11 +52,24 @@ def report(farm: FarmInMemory, server: Server, sealed: RootHash | None = None) -
         ServerReport(
             generation=wanted.generation,
             overlays=tuple(
-                ReportedOverlay(one.overlay.id, condition, sealed_root=sealed)
+                ReportedOverlay(one.overlay.id, condition, 4096, sealed_root=sealed)
                 for one in wanted.overlays
             ),
         ),
     )
+
+
+def test_an_image_goes_when_its_last_version_is_gone(api: Api) -> None:
+    api.farm.import_disk("fedora", disk(3))
+    fedora = "/v1/images/fedora"
+    shown = api("GET", fedora)
+    assert refused(api("DELETE", fedora, If_Match="*")) == (409, "image-in-use")
+    assert refused(api("DELETE", fedora)) == (428, "revision-missing")
+    assert api("DELETE", f"{fedora}/versions/1").status_code == 200
+    assert refused(api("DELETE", fedora, If_Match='"9"')) == (412, "image-changed")
+    gone = api("DELETE", fedora, If_Match=shown.headers["ETag"])
+    assert gone.status_code == 204
+    assert refused(api("GET", fedora)) == (404, "image-unknown")
 
 
 def test_a_version_is_moved_by_who_saw_it_last(api: Api) -> None:
@@ -99,6 +112,14 @@ def test_pins_and_images(api: Api) -> None:
     cache = {"kind": "server", "limit_bytes": 1 << 30}
     changed = api.change(DEBIAN, {"write_cache": cache}, shown.headers["ETag"])
     assert changed.json()["write_cache"] == {**cache, "fallback": "device-ram"}
+    kept = api.change(DEBIAN, {"only_server": "s1"}, changed.headers["ETag"])
+    assert kept.json()["only_server"] == "s1"
+    kept = api.change(DEBIAN, {"description": "kept"}, kept.headers["ETag"])
+    assert kept.json()["only_server"] == "s1"
+    nobody = api.change(DEBIAN, {"only_server": "s9"}, kept.headers["ETag"])
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "server-unknown")
+    free = api.change(DEBIAN, {"only_server": None}, kept.headers["ETag"])
+    assert free.json()["only_server"] is None
     late = api.change(DEBIAN, {"description": "x"}, shown.headers["ETag"])
     assert (late.status_code, late.json()["code"]) == (412, "image-changed")
 

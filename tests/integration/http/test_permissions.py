@@ -2,17 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from corral.farm.adapters.memory.records import MemoryTransactions
 from corral.farm.application.add_collection import NewCollection
 from corral.farm.application.add_site import NewSite
 from corral.farm.application.grant_role import WantedRole
+from corral.farm.application.import_into_library import LibraryRequest
+from corral.farm.application.progress import Progress
 from corral.farm.domain.access.access_token import scopes_of
 from corral.farm.domain.access.account import AccountName, account_name
 from corral.farm.domain.access.password import Password
@@ -27,11 +32,18 @@ from corral.farm.domain.access.permission import (
     Role,
 )
 from corral.farm.domain.access.token import Token
+from corral.farm.domain.computer.code import RegistrationCodeId
+from corral.farm.domain.computer.computer import Computer, ComputerId, computer_name
+from corral.farm.domain.computer.state import ComputerState
+from corral.farm.domain.computer.user import user_group_name, user_name
 from corral.farm.domain.estate.collection import FIRST_COLLECTION, CollectionName, collection_name
 from corral.farm.domain.estate.site import FIRST_SITE, SiteName, site_name
+from corral.farm.domain.library.item import ItemKind
+from corral.farm.domain.library.kit import publisher_name, written_public_key
 from corral.farm.entrypoints.http.app import create_app
 from corral.farm.entrypoints.http.permitted import OpenTo
 from tests.integration.http.conftest import READER, SmallFarm, bearer, served
+from tests.kits import Signer, kit
 
 PASSWORD = Password("correct horse battery")
 HOME = "127.0.0.1"
@@ -46,6 +58,12 @@ NAMES = {
     "sites": "default",
     "collections": "default",
     "stores": "default",
+    "users": "rboston",
+    "user-groups": "sales",
+    "computers": "laptop",
+    "library": "engine-5.0",
+    "publishers": "acme",
+    "computer-codes": "c0441a10-0000-4000-8000-0000000000c0",
 }
 NOTHING = "nothing-is-called-so"
 
@@ -63,6 +81,32 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/collections"): {"name": "more", "site": "default"},
     ("PUT", "/v1/devices/{name}/image"): {"image": "debian"},
     ("PUT", "/v1/devices/{name}/write-cache"): {"kind": "device-ram"},
+    ("POST", "/v1/backups"): {},
+    ("PATCH", "/v1/backups/rules"): {"folder": "/backups", "recipients": ["age1somebody"]},
+    ("PUT", "/v1/images/{name}/affinity"): {"affinity": "fixed"},
+    ("PUT", "/v1/collections/{name}/affinity"): {"affinity": "fixed"},
+    ("POST", "/v1/computer-codes"): {"collection": "default"},
+    ("POST", "/v1/users"): {"name": "bsmith"},
+    ("POST", "/v1/user-groups"): {"name": "more"},
+    ("POST", "/v1/images/{name}/assign"): {"users": ["rboston"]},
+    ("PATCH", "/v1/computers/{name}"): {"collection": "default"},
+    ("POST", "/v1/computers/{name}/retry"): {"image": "debian"},
+    ("POST", "/v1/devices/series"): {
+        "names": "lab-[01-02]",
+        "first_mac": "52:54:00:00:02:01",
+        "collection": "default",
+    },
+    ("POST", "/v1/library/{name}/assign"): {"computers": ["laptop"]},
+    ("POST", "/v1/library/{name}/unassign"): {"computers": ["laptop"]},
+    ("POST", "/v1/library/{name}/retry"): {"computer": "laptop"},
+    ("POST", "/v1/rollouts"): {"name": "two", "version": "debian/2"},
+    ("POST", "/v1/rollouts/plan"): {"name": "two", "version": "debian/2"},
+    ("POST", "/v1/library"): {"path": "/import/kit"},
+    ("PATCH", "/v1/library/folder"): {"folder": "/import"},
+    ("POST", "/v1/publishers"): {
+        "name": "zoo",
+        "public_key": written_public_key(Signer(2).public_key),
+    },
     ("POST", "/v1/devices/import"): {"table": "name,mac\npc9,52:54:00:00:00:09\n"},
 }
 # What may come to lie anywhere needs a role over the farm.
@@ -108,6 +152,11 @@ class Town:
         gone = self._session(self._account("gone", Role.FARM_ADMINISTRATOR, here, ours))
         app.change_account(account_name("gone"), disabled=True)
 
+        self._add_computer()
+        app.trust_publisher(publisher_name(NAMES["publishers"]), Signer().public_key)
+        self.farm.ports.files[Path("/import/kit")] = kit()
+        app.import_into_library(LibraryRequest(Path("/import/kit"), ItemKind.KIT), Progress())
+
         self.people = {
             "anonymous": Somebody(None, None),
             "stranger": Somebody(Token(b"S" * 32), None),
@@ -126,6 +175,25 @@ class Town:
         for name, scopes in (("wrong-scope", ["audit.read"]), ("every-scope", ["*"])):
             token = app.issue_token(admin, name, scopes_of(scopes)).secret
             self.people[name] = self._known(token)
+
+    def _add_computer(self) -> None:
+        """Add one that waits, its user, and a code: each where a farm begins."""
+        self.application.add_user(user_name("rboston"))
+        self.application.add_user_group(user_group_name("sales"))
+        code = self.application.issue_code().code
+        with self.farm.ports.transactions.writing() as records:
+            records.computers.add(
+                Computer(
+                    ComputerId(UUID(int=7)),
+                    computer_name(NAMES["computers"]),
+                    bytes(32),
+                    ComputerState.WAITING,
+                    self.farm.ports.clock.now(),
+                )
+            )
+            records.registration_codes.remove(code.id)
+            known = RegistrationCodeId(UUID(NAMES["computer-codes"]))
+            records.registration_codes.add(replace(code, id=known))
 
     def _settle(self, name: str, role: Role, site: SiteName, collection: CollectionName) -> None:
         self.people[name] = self._known(self._session(self._account(name, role, site, collection)))
@@ -192,6 +260,7 @@ def place_of(method: str, path: str) -> Place | None:
 def asked(api: httpx.Client, town: Town, method: str, path: str, who: Somebody) -> httpx.Response:
     headers = {"If-Match": "*"} | ({} if who.token is None else bearer(who.token))
     transactions = town.farm.ports.transactions
+    assert isinstance(transactions, MemoryTransactions)
     before = transactions._state  # noqa: SLF001 - so that nobody finds what another has removed
     try:
         return api.request(

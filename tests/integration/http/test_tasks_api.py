@@ -96,6 +96,21 @@ def test_nobody_has_a_worker_do_what_is_forbidden_to_them(tasks: Api) -> None:
     assert tasks("POST", "/v1/tasks", verify).status_code == 202
 
 
+def test_a_store_is_collected_and_planned_over_the_api_by_an_administrator_alone(
+    tasks: Api,
+) -> None:
+    collect = {"kind": "collect", "arguments": {"server": "s1"}}
+    planned = tasks(
+        "POST", "/v1/tasks", {**collect, "arguments": {"server": "s1", "dry_run": True}}
+    )
+    assert (planned.status_code, planned.json()["task"]["server"]) == (202, "s1")
+    weekly = {"name": "weekly", "times": "0 3 * * 6", **collect}
+    assert tasks("POST", "/v1/schedules", weekly).status_code == 201
+    tasks.act_as(Grant(Role.FARM_OPERATOR))
+    refused = tasks("POST", "/v1/tasks", collect)
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission-missing")
+
+
 def test_task_is_followed_to_its_end(tasks: Api) -> None:
     tasks("POST", "/v1/tasks", IMPORT)
     seen: list[Any] = []
@@ -142,3 +157,20 @@ def test_schedule_is_kept_when_its_run_is_cancelled(tasks: Api) -> None:
     assert tasks("DELETE", "/v1/schedules/nightly").status_code == 204
     assert tasks("DELETE", "/v1/schedules/nightly").status_code == 404
     assert tasks.farm.application.show_task(TaskNumber(task.number)).view.task.state == "cancelled"
+
+
+def test_the_rules_for_tasks_are_shown_and_changed_by_one_at_a_time(tasks: Api) -> None:
+    seen = tasks("GET", "/v1/task-rules")
+    assert seen.json()["kept_days"] == 90
+    edit = {"of_kind": {"verify": 3}, "kept_days": 30}
+    changed = tasks.change("/v1/task-rules", edit, seen.headers["ETag"]).json()
+    assert (changed["of_kind"]["verify"], changed["kept_days"], changed["revision"]) == (3, 30, 2)
+    assert changed["of_server"] == seen.json()["of_server"]
+    late = tasks.change("/v1/task-rules", edit, seen.headers["ETag"])
+    assert (late.status_code, late.json()["code"]) == (412, "task-rules-changed")
+    for wrong, why in (
+        ({"of_kind": {"dance": 3}}, "task-kind-unknown"),
+        ({"of_server": 0}, "task-rule-invalid"),
+    ):
+        refused = tasks.change("/v1/task-rules", wrong)
+        assert (refused.status_code, refused.json()["code"]) == (422, why)

@@ -79,6 +79,26 @@ def test_nobody_answers(corral: CommandLine) -> None:
     assert "refused" in said.err
 
 
+def test_check_of_a_farm_whose_database_refuses_names_the_account(
+    corral: CommandLine, postgresql: PostgreSQL
+) -> None:
+    name = postgresql.new_database().partition("?")[0].rpartition("/")[2]
+    url = f"postgresql://{USER}@127.0.0.1:{postgresql.port}/{name}"
+    known = {"PGPASSFILE": str(postgresql.pass_file())}
+    assert corral("farm", "create", "home", "--database", url, **known).code == 0
+    said = corral("farm", "check", PGPASSWORD="hunter2")
+    assert (said.code, said.json["farm"], said.json["passed"]) == (7, None, False)
+    (finding,) = said.json["findings"]
+    assert (finding["code"], finding["severity"]) == ("database-unreachable", "error")
+    assert finding["object"] == f"database {url}"
+    assert f"account {USER!r}" in finding["message"]
+    assert "no snapshot of logins" in finding["message"]
+    assert said.json["logins"] is None
+    assert said.json["database"] == {"url": url, "account": USER}
+    assert "hunter2" not in said.out + said.err
+    assert corral("farm", "check", **known).json["findings"][0]["code"] != "database-unreachable"
+
+
 def test_database_holds_one_farm(
     corral: CommandLine, postgresql: PostgreSQL, tmp_path: Path
 ) -> None:

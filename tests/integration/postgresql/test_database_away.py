@@ -1,6 +1,8 @@
 """Fifty devices stream, the farm's database is dead for a minute, and twenty of them restart."""
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -15,6 +17,7 @@ from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.image.image import image_name
 from corral.farm.settings import FarmSettings
 from tests.integration.farm.client import Client, Reader
+from tests.integration.farm.command import CORRAL
 from tests.integration.farm.disks import write_random_disk
 from tests.integration.farm.estate import IMAGE, SECONDS, Estate
 from tests.postgresql import PostgreSQL
@@ -73,8 +76,44 @@ def health(estate: Estate) -> dict[str, object]:
     return answer
 
 
+def demand_changes_are_refused(estate: Estate, token: str) -> None:
+    """Ask the API for changes of several kinds."""
+    for path, change in (
+        ("devices", {"name": "late", "mac": "52:54:00:00:02:01"}),
+        ("servers/s1/drain", None),
+        ("tasks", {"kind": "verify", "arguments": {"server": "s1"}}),
+        ("sign-in", {"account": "ada", "password": "does not matter"}),
+    ):
+        answer = httpx.post(
+            f"{estate.api_url}/v1/{path}",
+            headers={"Authorization": f"Bearer {token}"},
+            json=None if change is None else {"format": 1, **change},
+            trust_env=False,
+            timeout=30,
+        )
+        assert (answer.status_code, answer.json()["code"]) == (503, "farm-database-unreachable")
+
+
+def demand_age_is_shown(estate: Estate) -> None:
+    seen = subprocess.run(
+        [CORRAL, "status"],
+        env=estate.corral.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (seen.returncode, seen.stdout) == (4, "")
+    assert re.search(
+        rf"snapshot of logins of .*, \d:\d\d:\d\d old: it knows {DEVICES} of them\n", seen.stderr
+    )
+
+
 def test_database_is_never_on_the_read_path(mortal: PostgreSQL, estate: Estate) -> None:
     keys = register_devices(estate)
+    estate.corral.ask("account", "add", "ada", "--no-password")
+    estate.corral.ask("role", "grant", "ada", "farm-administrator")
+    token = estate.corral.ask("token", "create", "ci", "ada", "--scope", "*")["token"]
     running = {name: start(estate, name, key) for name, key in keys.items()}
     for _, reader in running.values():
         reader.go_on_for(1)
@@ -110,9 +149,27 @@ def test_database_is_never_on_the_read_path(mortal: PostgreSQL, estate: Estate) 
     )
     assert answered.json()["answered_from"] == taken_at
 
+    said = set()
+    for name in ("pc0", "nobody"):
+        stranger = httpx.post(
+            f"{estate.api_url}/v1/devices/{name}/login",
+            headers={"Authorization": f"Bearer {'A' * 43}"},
+            trust_env=False,
+            timeout=30,
+        )
+        said.add((stranger.status_code, stranger.text.replace(name, "NAME")))
+    assert len(said) == 1
+
     # A change is refused with the reason, and nothing of it is done later.
     refused = estate.corral.refusal("device", "add", "late", "--mac", "52:54:00:00:02:01")
     assert refused.code == "farm-database-unreachable"
+    demand_changes_are_refused(estate, token)
+    # How old is that from which devices start, is seen by whoever looks.
+    demand_age_is_shown(estate)
+    passed = int(monotonic() - died_at)
+    age = health(estate)["logins_age_seconds"]
+    assert isinstance(age, int)
+    assert age >= passed
 
     wait_until(lambda: monotonic() - died_at > AWAY_SECONDS, 2 * AWAY_SECONDS, "time stands still")
     for _, reader in running.values():
@@ -124,6 +181,10 @@ def test_database_is_never_on_the_read_path(mortal: PostgreSQL, estate: Estate) 
     estate.wait_for(lambda: sum(estate.session_counts().values()) >= DEVICES, "streams are missing")
     names = {line["name"] for line in estate.corral.ask("device", "list")}
     assert "late" not in names
+    # Nor is the server drained, nor a task queued: nothing of what was refused comes about.
+    (s1,) = (one for one in estate.corral.ask("server", "list") if one["name"] == "s1")
+    assert not s1["draining"]
+    assert estate.corral.ask("task", "list", "--filter", "kind=verify") == []
     for _, reader in running.values():
         seen = reader.reading()
         assert not seen.errors

@@ -65,8 +65,10 @@ class Host:
         if self.keeper.work(self.server.sessions()):
             self.server.apply([], self.keeper.offers())
 
-    def want(self, *overlays: Overlay, may_remove: bool = True) -> None:
-        self.keeper.want(overlays, may_remove=may_remove)
+    def want(
+        self, *overlays: Overlay, may_remove: bool = True, restored_at: int | None = None
+    ) -> None:
+        self.keeper.want(overlays, may_remove=may_remove, restored_at=restored_at)
         self.work()
 
     def report(self) -> OverlayReport:
@@ -161,6 +163,34 @@ def test_one_that_is_no_longer_named_ends_its_client_and_is_removed(host: Host) 
 
     wait_until(is_gone, SECONDS, "it was not removed")
     assert Ledger(host.folder / host.ledger).ids() == {str(SECOND)}
+
+
+def test_what_a_restored_farm_does_not_know_is_kept_and_what_it_gives_up_is_not(
+    host: Host,
+) -> None:
+    """One began after the backup; the other was known to it, and is given up later."""
+    host.want(host.wanted())
+    host.want(host.wanted(), host.wanted(SECOND))
+    for _ in range(2):
+        host.want(host.wanted(), restored_at=1_000)
+        gc.collect()
+        host.work()
+        assert host.on_disk() == [str(FIRST), str(SECOND)]
+    host.end()
+    again = Host(host.filled, host.folder)
+    try:
+        again.want(restored_at=1_000)
+
+        def is_gone() -> bool:
+            gc.collect()
+            again.work()
+            return again.on_disk() == [str(SECOND)]
+
+        wait_until(is_gone, SECONDS, "it was not removed")
+        again.want(again.wanted(SECOND), restored_at=1_000)
+        assert again.report().state is OverlayState.READY
+    finally:
+        again.end()
 
 
 def test_a_configuration_that_was_kept_removes_nothing(host: Host) -> None:

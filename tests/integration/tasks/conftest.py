@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from corral.farm.bootstrap import Application, open_farm
+from corral.farm.application.verbs import Application
+from corral.farm.bootstrap import open_farm
 from corral.farm.domain.task.number import TaskNumber
 from corral.farm.domain.task.task import Task
 from corral.farm.settings import FarmSettings
@@ -20,6 +21,7 @@ from tests.conftest import ON_POSTGRESQL
 from tests.integration.farm.command import CORRAL, CommandLine
 from tests.integration.farm.conftest import add_server
 from tests.integration.farm.disks import bytes_under, write_random_disk
+from tests.integration.farm.freezing import freeze
 
 if TYPE_CHECKING:
     from tests.postgresql import PostgreSQL
@@ -45,6 +47,7 @@ class Worker:
 
     process: subprocess.Popen[bytes]
     log: Path
+    farm: Path
 
     @property
     def says(self) -> str:
@@ -61,7 +64,7 @@ class Worker:
 
     def freeze(self) -> None:
         """Keep it from doing anything, as a machine that swaps itself to death does."""
-        self.process.send_signal(signal.SIGSTOP)
+        freeze(self.process.pid, self.farm)
 
     def thaw(self) -> None:
         """Let it go on, as if no time had passed."""
@@ -109,10 +112,11 @@ class Workshop:
     def store(self) -> Path:
         return self.home / "store-s1"
 
-    def worker(self, *servers: str) -> Worker:
+    def worker(self, *servers: str, metrics: str | None = None) -> Worker:
         """Start a worker, and come back when it takes tasks."""
         log = self.home / f"worker-{len(self.workers)}.log"
         words = [word for server in servers for word in ("--server", server)]
+        words += [] if metrics is None else ["--metrics", metrics]
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [CORRAL, "serve", "worker", *words],
@@ -121,7 +125,7 @@ class Workshop:
                 stdout=file,
                 stderr=file,
             )
-        worker = Worker(process, log)
+        worker = Worker(process, log, self.corral.farm)
         self.workers.append(worker)
         wait_until("the worker serves", lambda: "event=serving" in worker.says)
         return worker
@@ -158,7 +162,8 @@ class Workshop:
     def freeze_halfway(self, number: int, worker: Worker) -> None:
         """Freeze a worker when chunks have got into the store, while its import is at work."""
         begun = bytes_under(self.store)
-        wait_until("chunks get in", lambda: bytes_under(self.store) > begun + (8 << 20))
+        with worker.crawling():
+            wait_until("chunks get in", lambda: bytes_under(self.store) > begun + (8 << 20))
         worker.freeze()
         assert self.look(number).state == "running", worker.says
 
@@ -170,7 +175,7 @@ class Workshop:
 @pytest.fixture(scope="package")
 def big_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A disk whose import is still at work when somebody has looked at it."""
-    return write_random_disk(tmp_path_factory.mktemp("disks") / "big.raw", 384 << 20)
+    return write_random_disk(tmp_path_factory.mktemp("disks") / "big.raw", 192 << 20)
 
 
 @pytest.fixture

@@ -1,10 +1,16 @@
 """Workers that are killed, frozen and stopped in the middle of an import, and what is left then."""
 
 import signal
+import sqlite3
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
+from demo.processes import free_port
+
 from tests.integration.farm.conftest import add_server
+from tests.integration.farm.freezing import freeze
 from tests.integration.tasks.conftest import Workshop, wait_until
 
 
@@ -35,7 +41,8 @@ def test_import_of_a_killed_worker_is_finished_by_another_exactly_once(
     log = " | ".join(line["text"] for line in task["log"])
     assert "has not been heard of: taken away from it" in log
     assert workshop.versions() == ["golden/1"]
-    assert f"task={number} run=2" in second.says
+    [begins] = [line for line in second.says.splitlines() if "task begins" in line]
+    assert {"run=2", f"task={number}"} <= set(begins.split())
     check(workshop, big_disk, "golden/1")
 
 
@@ -96,8 +103,8 @@ def test_worker_that_is_told_to_stop_hands_its_task_back(
     first = workshop.worker()
     workshop.freeze_halfway(number, first)
     first.process.send_signal(signal.SIGTERM)
-    first.thaw()
-    first.stop()
+    with first.crawling():
+        first.stop()
     task = workshop.task(number)
     assert (task["state"], task["run"]) == ("queued", 2)
     assert "handed it back" in " ".join(line["text"] for line in task["log"])
@@ -141,7 +148,7 @@ def test_import_in_a_terminal_is_seen_and_cancelled_from_elsewhere(
 ) -> None:
     with workshop.corral.started("image", "import", "golden", str(big_disk)) as command:
         wait_until("the import is there", workshop.records.list_tasks)
-        command.send_signal(signal.SIGSTOP)
+        freeze(command.pid, workshop.corral.farm)
         [task] = workshop.corral.ask("task", "list", "--filter", "state=running")
         assert task["in_terminal"]
         refusal = workshop.corral.refusal("task", "pause", "1")
@@ -189,3 +196,63 @@ def test_schedule_begins_runs_and_one_of_them_is_cancelled_alone(workshop: Works
     assert schedule["running_task"] != number
     workshop.corral.ask("schedule", "remove", "often")
     assert workshop.corral.ask("schedule", "list") == []
+
+
+def test_a_worker_forgets_what_ended_long_ago(workshop: Workshop) -> None:
+    disk = workshop.disk("small.raw", 1)
+    first = workshop.worker()
+    numbers = [workshop.start_import(disk, image) for image in ("one", "two")]
+    for number in numbers:
+        workshop.wait_for(number, "done")
+    first.stop()
+    runs = f"{numbers[0]}-run-1", f"{numbers[1]}-run-1"
+    assert [run in kept_runs(workshop) for run in runs] == [True, True]
+    with closing(sqlite3.connect(workshop.corral.farm / "farm.db")) as database:
+        database.execute("UPDATE task SET ended_at = '2020-01-01 00:00:00.000000'")
+        database.commit()
+    workshop.worker()
+    wait_until("the old task is forgotten", lambda: listed(workshop) == [numbers[1]])
+    wait_until("its run is, too", lambda: runs[0] not in kept_runs(workshop))
+    # The last number is not given again, here or there.
+    assert runs[1] in kept_runs(workshop)
+    third = workshop.start_import(disk, "three")
+    assert third == numbers[1] + 1
+    workshop.wait_for(third, "done")
+
+
+def listed(workshop: Workshop) -> list[int]:
+    return [view.task.number for view in workshop.records.list_tasks()]
+
+
+def kept_runs(workshop: Workshop) -> set[str]:
+    """Name the runs that the engine remembers."""
+    with closing(sqlite3.connect(workshop.corral.farm / "farm-tasks.db")) as database:
+        rows = database.execute("SELECT workflow_uuid FROM workflow_status").fetchall()
+    return {row[0].removeprefix("task-") for row in rows}
+
+
+def test_a_worker_gives_its_metrics_to_who_has_the_reader_key(any_workshop: Workshop) -> None:
+    workshop = any_workshop
+    address = f"127.0.0.1:{free_port()}"
+    worker = workshop.worker(metrics=address)
+    number = workshop.start_import(workshop.disk("small.raw", 1))
+    workshop.wait_for(number, "done")
+    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
+        assert client.get("/metrics").status_code == 401
+        wrong = {"Authorization": f"Bearer {'A' * 43}"}
+        assert client.get("/metrics", headers=wrong).status_code == 401
+        # The first that asked made it.
+        key = (workshop.corral.farm / "reader.key").read_text().strip()
+        right = {"Authorization": f"Bearer {key}"}
+
+        def told() -> str:
+            return client.get("/metrics", headers=right).raise_for_status().text
+
+        ended = 'corral_worker_runs_total{ending="done",kind="import"} 1.0'
+        wait_until("the run is counted", lambda: ended in told())
+        assert 'corral_tasks{kind="import",state="running"} 0.0' in told()
+        assert "corral_database_up 1.0" in told()
+        assert "process_cpu_seconds_total" in told()
+    worker.stop()
+    refused = workshop.corral.refusal("serve", "worker", "--metrics", "0.0.0.0:10950")
+    assert refused.code == "metrics-address"

@@ -1,9 +1,12 @@
+from collections.abc import Iterator
+
 import pytest
 from pydantic import ValidationError
 
 from corral.wire.login import LoginAnswer, LoginRequest
+from corral.wire.message import Part
 from corral.wire.overlay import Overlay
-from corral.wire.server import Export, Peer, ServerReport, SessionReport
+from corral.wire.server import Export, Peer, ReleaseOrder, ServerReport, SessionReport
 
 LOGIN = {
     "format": 1,
@@ -13,10 +16,15 @@ LOGIN = {
     "size_bytes": 1024,
     "ticket": "AQ",
     "expires_at": 1,
-    "write_cache": "device-ram",
-    "servers": [{"name": "s2", "addresses": ["127.0.0.1:10812", "[::1]:10812"]}],
+    "write_cache": "device-disk",
+    "cache_limit_bytes": 1 << 20,
+    "cache_fallback": "refuse",
+    "servers": [
+        {"name": "s2", "addresses": ["127.0.0.1:10812", "[::1]:10812"], "tls": True},
+    ],
     "writable": False,
     "answered_from": None,
+    "certificate_authority": "PEM",
 }
 OVERLAY = {
     "id": "5c1a9a0e-8d1f-4a59-9f0f-3c2b1a000001",
@@ -38,6 +46,44 @@ def test_a_field_of_a_newer_writer_is_ignored() -> None:
     assert LoginAnswer.model_validate({**LOGIN, "mood": "good"}) == LoginAnswer.model_validate(
         LOGIN
     )
+
+
+def parts(of: type[Part]) -> Iterator[type[Part]]:
+    for one in of.__subclasses__():
+        yield one
+        yield from parts(one)
+
+
+@pytest.mark.parametrize("part", list(parts(Part)), ids=lambda part: part.__name__)
+def test_no_part_of_any_message_minds_a_field_of_a_newer_release(part: type[Part]) -> None:
+    assert part.model_config["extra"] in {"ignore", "allow"}
+
+
+def test_an_order_of_a_newer_farm_is_read_by_an_older_server_and_one_of_an_older_by_a_newer() -> (
+    None
+):
+    kit = {"release": "2.0", "root": "ab" * 32, "size_bytes": 1, "export": "corral-2.0/1"}
+    order = {"number": 3, "install": kit, "run": {"release": "2.0", "expects": "1.0"}}
+    newer = {
+        **order,
+        "install": {**kit, "colour": "red"},
+        "run": {"release": "2.0", "expects": "1.0", "gently": True},
+        "sleep": 5,
+    }
+    assert ReleaseOrder.model_validate(newer) == ReleaseOrder.model_validate(order)
+    assert ReleaseOrder.model_validate({"number": 3}) == ReleaseOrder(number=3)
+    with pytest.raises(ValidationError):
+        ReleaseOrder.model_validate({**order, "number": 0})
+
+
+def test_a_report_of_releases_says_what_is_new_to_whoever_knows_it_only() -> None:
+    problem = {"order": 3, "code": "kit-damaged", "message": "m"}
+    said = {"running": "1.0", "problem": problem}
+    newer = {**said, "mood": "good", "problem": {**problem, "since": 5}}
+    report = {"server": "s1", "generation": 3}
+    read = ServerReport.model_validate({**report, "releases": newer, "weather": "fine"})
+    assert read == ServerReport.model_validate({**report, "releases": said})
+    assert ServerReport.model_validate(report).releases is None
 
 
 def test_a_format_of_a_newer_release_is_refused() -> None:

@@ -7,9 +7,12 @@ from tests.farm_in_memory import FarmInMemory, disk
 from corral.farm.adapters.memory.records import MemoryRecords
 from corral.farm.adapters.memory.state import State
 from corral.farm.application.auditing import effect_of
-from corral.farm.bootstrap import Application
+from corral.farm.application.grant_role import WantedRole
+from corral.farm.application.verbs import Application
+from corral.farm.domain.access.account import account_name, group_name
 from corral.farm.domain.access.actor import THE_FARM, Actor, ActorKind
 from corral.farm.domain.access.audit import SECRET, AuditFilter, Entry
+from corral.farm.domain.access.permission import Role
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.delivery.errors import MacTakenError
 from corral.farm.domain.errors import TakenError
@@ -134,3 +137,26 @@ def test_who_claims_the_card_of_another_device_is_told_whose_it_is_and_noted(
         farm.ports.clock.now(), ADA, "device.mac-refused", "pc1", None, {"mac": str(mac)}
     )
     assert not told(farm, AuditFilter(thing="pc2"))
+
+
+def test_whoever_is_removed_is_told_to_have_left_groups_and_lost_roles(
+    farm: FarmInMemory, ada: Application
+) -> None:
+    bob, team = account_name("bob"), group_name("team")
+    ada.add_account(bob)
+    ada.add_group(team, [bob])
+    ada.grant_role(WantedRole(Role.FARM_READER, bob))
+    ada.grant_role(WantedRole(Role.FARM_OPERATOR, None, team))
+    before = len(told(farm))
+
+    ada.remove_account(bob)
+    ada.remove_group(team)
+
+    noted = [(one.what, one.thing) for one in told(farm)[before:]]
+    assert noted == [
+        ("group.change", "team"),
+        ("role_grant.remove", "farm-reader of bob"),
+        ("account.remove", "bob"),
+        ("role_grant.remove", "farm-operator of team"),
+        ("group.remove", "team"),
+    ]

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
 from corral.farm.application.add_collection import NewCollection
 from corral.farm.application.device_table import BadRow, read_devices
-from corral.farm.domain.delivery.device import DeviceType, device_name
+from corral.farm.domain.delivery.device import DeviceType, MacAddress, device_name
+from corral.farm.domain.delivery.device_series import DeviceSeries
 from corral.farm.domain.delivery.errors import DeviceTableInvalidError
 from corral.farm.domain.estate.collection import FIRST_COLLECTION, collection_name
 
@@ -112,3 +115,30 @@ def test_ten_thousand_lines_are_checked_against_each_other(farm: FarmInMemory) -
     table = "\n".join(["name,mac", *lines, lines[0]])
     done = farm.application.import_devices(table, is_trial=True)
     assert [(bad.line, bad.error.code) for bad in done.bad] == [(10_002, "device-name-taken")]
+
+
+def test_series_is_registered_whole_or_not_at_all(farm: FarmInMemory) -> None:
+    first = MacAddress.parse("52:54:00:00:09:01")
+    series = DeviceSeries.parse("lab-[01-03]")
+    tried = farm.application.import_devices.series(series, first, is_trial=True)
+    assert (len(tried.rows), tried.bad, tried.registered) == (3, (), ())
+    taken = farm.application.register_device(
+        device_name("lab-02"), MacAddress.parse("52:54:00:00:08:01")
+    )
+    refused = farm.application.import_devices.series(series, first)
+    assert [(bad.line, bad.name, bad.error.code) for bad in refused.bad] == [
+        (2, "lab-02", "device-name-taken")
+    ]
+    assert [view.device.name for view in farm.application.list_devices()] == ["lab-02"]
+    farm.application.remove_device(taken.device.name)
+    done = farm.application.import_devices.series(series, first, key_folder=Path("/keys"))
+    assert [
+        (one.device.name, str(one.device.mac), str(one.key_file)) for one in done.registered
+    ] == [
+        ("lab-01", "52:54:00:00:09:01", "/keys/lab-01.key"),
+        ("lab-02", "52:54:00:00:09:02", "/keys/lab-02.key"),
+        ("lab-03", "52:54:00:00:09:03", "/keys/lab-03.key"),
+    ]
+    assert len({one.key.reveal() for one in done.registered}) == 3
+    again = farm.application.import_devices.series(series, first)
+    assert len(again.bad) == 3

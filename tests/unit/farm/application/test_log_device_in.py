@@ -1,5 +1,6 @@
 import base64
 import struct
+from collections.abc import Callable  # noqa: TC003 - read more easily here
 from datetime import timedelta
 from uuid import UUID
 
@@ -172,6 +173,25 @@ def test_device_assigned_anew_renews_for_what_it_runs_until_it_restarts(
         renew(farm, device, debian)
 
 
+def test_device_whose_image_is_taken_from_it_goes_on_until_it_restarts(
+    farm: FarmInMemory,
+) -> None:
+    server = farm.add_server("s1")
+    debian = farm.import_disk("debian", disk(1)).version
+    farm.report(server)
+    device = farm.add_device("pc1", "debian")
+    login(farm, device)
+    revision = farm.application.show_device(device.name).device.revision
+    assert farm.application.unassign_device(device.name).revision == revision + 1
+    assert farm.application.unassign_device(device.name).revision == revision + 1  # quietly
+    for _ in range(2):
+        assert renew(farm, device, debian).version == debian
+    with pytest.raises(DeviceUnassignedError, match="pc1"):
+        login(farm, device)
+    farm.application.assign_device(device.name, image_name("debian"))
+    assert login(farm, device).version == debian
+
+
 def test_device_never_renews_for_an_image_it_was_not_given(farm: FarmInMemory) -> None:
     server = farm.add_server("s1")
     farm.import_disk("debian", disk(1))
@@ -286,3 +306,21 @@ def test_a_device_that_claims_to_be_another_is_told_so_and_the_farm_notes_which(
     with pytest.raises(DeviceIdentityError):
         recognise(device_name("pc2"), keys["pc1"], "192.0.2.7")
     assert len(told()) == 4
+
+
+def test_the_refusal_of_a_known_name_waits_for_nothing_that_one_of_an_unknown_name_would_not(
+    farm: FarmInMemory,
+) -> None:
+    farm.add_device("pc1")
+    waiting: list[Callable[[], None]] = []
+    for name in ("pc1", "nobody"):
+        with pytest.raises(TokenWrongError):
+            farm.application.recognise_device(
+                device_name(name), Token(b"X" * 32), "192.0.2.7", waiting.append
+            )
+    refused = AuditFilter(what="device.identity-refused")
+    assert len(waiting) == 2
+    assert not farm.application.list_audit(refused)
+    for work in waiting:
+        work()
+    assert [one.entry.thing for one in farm.application.list_audit(refused)] == ["pc1"]

@@ -6,9 +6,12 @@ import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
 from corral.farm.application.change_image import ImageEdit
+from corral.farm.application.change_server import ServerEdit
 from corral.farm.application.promote_version import PromotionRequest
+from corral.farm.application.take_server_report import ReportedReplica, ServerReport
 from corral.farm.domain.access.actor import Actor, ActorKind
 from corral.farm.domain.delivery.device import Device, DeviceName
+from corral.farm.domain.estate.store import FIRST_STORE
 from corral.farm.domain.image.errors import (
     VersionChangedError,
     VersionLastError,
@@ -18,6 +21,7 @@ from corral.farm.domain.image.errors import (
 )
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.image.release import release_time
+from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.standing import Standing
 from corral.farm.domain.image.version import Access, Version, VersionName
 from corral.farm.domain.image.version_errors import (
@@ -86,6 +90,55 @@ def test_a_dated_promotion_waits_and_can_be_put_off_and_cut_short(three: FarmInM
     assert (released.standing, starts(three)) == (Standing.PRODUCTION, "debian/3")
     last = app.show_version_history(name(3))[-1]
     assert (last.what, last.note[:10]) == ("release", "waits for ")
+
+
+def test_what_was_due_stays_released_although_its_server_loses_chunks(three: FarmInMemory) -> None:
+    app, now = three.application, three.ports.clock.now()
+    app.revert_version(name(3), Access.TEST)
+    app.promote_version(PromotionRequest(name(3), release_at=now + timedelta(hours=1)))
+    three.wait(3601)
+    (server,) = (view.server for view in app.list_servers())
+    root, size = three.version("debian/3").root, three.version("debian/3").size_bytes
+    lacking = ReportedReplica(root, ReplicaState.FETCHING, 0, size, 0)
+    app.take_server_report(
+        server.id, ServerReport(generation=three.generation, replicas=(lacking,))
+    )
+    assert standing(three, 3) is Standing.PRODUCTION
+
+
+def test_what_was_due_waits_for_no_copy_that_is_asked_for_later(three: FarmInMemory) -> None:
+    app, now = three.application, three.ports.clock.now()
+    app.revert_version(name(3), Access.TEST)
+    app.promote_version(PromotionRequest(name(3), release_at=now + timedelta(hours=1)))
+    other = three.add_server("s2")
+    three.wait(3601)
+    app.replicate_version(name(3), [other.name])
+    assert standing(three, 3) is Standing.PRODUCTION
+
+
+def test_what_was_due_waits_for_no_copy_that_a_policy_asks_for_later(three: FarmInMemory) -> None:
+    app, now = three.application, three.ports.clock.now()
+    app.set_copies(FIRST_STORE.name, 1)
+    app.revert_version(name(3), Access.TEST)
+    app.promote_version(PromotionRequest(name(3), release_at=now + timedelta(hours=1)))
+    three.add_server("s2")
+    three.wait(3601)
+    app.set_copies(FIRST_STORE.name, None)
+    assert len(app.show_version(name(3)).replicas) == 2
+    assert standing(three, 3) is Standing.PRODUCTION
+
+
+def test_what_was_due_waits_for_no_server_that_comes_back_with_gaps(three: FarmInMemory) -> None:
+    app, now = three.application, three.ports.clock.now()
+    app.revert_version(name(3), Access.TEST)
+    other = three.add_server("s2")
+    app.replicate_version(name(3), [other.name])
+    app.change_server(other.name, ServerEdit(maintenance=True))
+    app.promote_version(PromotionRequest(name(3), release_at=now + timedelta(hours=1)))
+    three.wait(3601)
+    assert standing(three, 3) is Standing.PRODUCTION
+    app.change_server(other.name, ServerEdit(maintenance=False))
+    assert standing(three, 3) is Standing.PRODUCTION
 
 
 def test_the_history_says_who_did_what_and_when(three: FarmInMemory) -> None:

@@ -1,18 +1,24 @@
 """Devices are asked to move, by hand and by the farm itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
+from corral.farm.application.progress import Progress
 from corral.farm.application.set_balance import BalanceWish
 from corral.farm.application.take_server_report import ReportedSession, ServerReport
+from corral.farm.application.work_on_task import Finished, Stopped
+from corral.farm.domain.access.actor import Actor, ActorKind
+from corral.farm.domain.access.audit import AuditFilter
 from corral.farm.domain.delivery.device import Device
 from corral.farm.domain.delivery.move import AT_ONCE
 from corral.farm.domain.delivery.rebalance import BalanceRuleError, Quiet, Reason
 from corral.farm.domain.estate.server import Server
 from corral.farm.domain.estate.site import FIRST_SITE
+from corral.farm.domain.task.task import Unit
 
 
 @dataclass
@@ -86,6 +92,25 @@ class Lab:
         return [loads[one.id].devices if one.id in loads else 0 for one in self.servers]
 
 
+@dataclass
+class Around:
+    """Lets something happen whenever a task waits."""
+
+    happens: Callable[[], None]
+    progress: Progress = field(default_factory=Progress)
+    lines: list[str] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> None:
+        del seconds
+        self.happens()
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def made(self, records: object, result: str) -> None:
+        raise NotImplementedError
+
+
 @pytest.fixture
 def lab(farm: FarmInMemory) -> Lab:
     return Lab(farm)
@@ -109,6 +134,32 @@ def test_a_dry_run_says_who_would_move_and_moves_nobody(lab: Lab) -> None:
     assert not plan.is_ordered
     lab.pass_time()
     assert lab.asked() == {}
+
+
+def test_it_is_told_who_had_whom_moved_where(lab: Lab) -> None:
+    by_hand_only(lab)
+    lab.add(4, 0)
+    lab.pass_time()
+    ada = lab.farm.application.acting_as(Actor(ActorKind.ACCOUNT, "ada", "192.0.2.1"))
+    mine = AuditFilter(name="ada")
+    ada.rebalance_servers.of_server(lab.servers[0].name, is_dry_run=True)
+    assert ada.list_audit(mine) == []
+    ada.rebalance_servers.of_server(lab.servers[0].name)
+    *moves, whole = [noted.entry for noted in ada.list_audit(mine)]
+    assert (whole.what, whole.thing, whole.after) == ("server.rebalance", "s1", {"moves": 2})
+    assert [(one.what, one.thing) for one in moves] == [
+        ("device.move", "pc1"),
+        ("device.move", "pc0"),
+    ]
+    assert (moves[0].before, moves[0].after) == ({"server": "s1"}, {"server": "s2"})
+
+
+def test_what_the_farm_moves_by_itself_is_nobodys_doing(lab: Lab) -> None:
+    lab.add(20, 0)
+    lab.idle(600)
+    lab.pass_time(2)
+    assert lab.asked()
+    assert lab.farm.application.list_audit(AuditFilter(what="device.move")) == []
 
 
 def test_devices_go_in_turns_and_the_round_ends(lab: Lab) -> None:
@@ -228,3 +279,34 @@ def test_rules_are_set_one_by_one_and_checked(lab: Lab) -> None:
             lab.farm.application.set_balance(wish)
         assert refusal.value.code == "balance-rule-invalid"
     assert lab.farm.application.set_balance(BalanceWish()) == rules
+
+
+def test_a_task_counts_the_devices_that_go_and_names_those_that_do_not(lab: Lab) -> None:
+    by_hand_only(lab)
+    lab.add(8, 0)
+    lab.pass_time()
+    task = lab.farm.application.start_task("rebalance", {"server": "s1"})
+    assert task.request.kind.counts is Unit.DEVICES
+    seen: list[tuple[int | None, int]] = []
+
+    def happens() -> None:
+        amounts = around.progress.amounts()
+        seen.append((amounts.total_bytes, amounts.done_bytes))
+        if len(seen) == 1:
+            stubborn = lab.reads_from["pc0"]
+            lab.obey()
+            lab.reads_from["pc0"] = stubborn
+        lab.idle(15)
+
+    progress = Progress()
+    killed = Around(progress.cancel, progress)
+    assert lab.farm.application.run_task(task, killed) == Stopped()
+    assert len(killed.lines) == 4
+    # The next run finds the devices asked, and asks no others.
+    around = Around(happens)
+    ending = lab.farm.application.run_task(task, around)
+    assert ending == Finished("3 of 4 devices moved; pc0 did not go")
+    assert around.lines == []
+    assert seen[0] == (4, 0)
+    assert (4, 3) in seen
+    assert around.progress.amounts().done_bytes == 4

@@ -8,11 +8,14 @@ import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
 from corral.farm.application.change_device import DeviceEdit
+from corral.farm.application.change_server import ServerEdit
 from corral.farm.application.import_image import ImportRequest
 from corral.farm.application.note_releases import FARM
 from corral.farm.application.progress import Progress
+from corral.farm.domain.check.finding import Kind
 from corral.farm.domain.delivery.device import Device, DeviceType
 from corral.farm.domain.estate.server import Server
+from corral.farm.domain.estate.store import FIRST_STORE
 from corral.farm.domain.image.standing import Standing, VersionEvent
 from corral.farm.domain.image.version import Access, Version, VersionName
 from corral.farm.domain.image.version_errors import ReleaseInPastError, VersionWaitsError
@@ -62,9 +65,8 @@ def test_devices_start_the_older_version_until_the_last_server_has_the_new_one(
     farm.application.replicate_version(second.name, [two[1].name])
     as_pending(farm, second)
     assert standing(farm, second) is Standing.PENDING
-    assert str(farm.application.show_version(second.name).wait) == (
-        f"s2 lacks {second.size_bytes} bytes"
-    )
+    waits = str(farm.application.show_version(second.name).wait)
+    assert waits.startswith(f"s2 lacks {second.size_bytes} bytes (silent since ")
     assert started(farm, device) == "debian/1"
     farm.report(two[1], holds=(second,))
     assert standing(farm, second) is Standing.PRODUCTION
@@ -154,3 +156,56 @@ def test_an_import_waits_for_its_date(farm: FarmInMemory, two: tuple[Server, Ser
     assert standing(farm, dated) is Standing.PRODUCTION
     with pytest.raises(ReleaseInPastError):
         farm.application.import_image(replace(request, release_at=now), Progress())
+
+
+def test_whoever_holds_a_release_up_is_named_with_the_ways_out(
+    farm: FarmInMemory, two: tuple[Server, Server]
+) -> None:
+    farm.application.set_copies(FIRST_STORE.name, None)
+    here, away = two
+    farm.report(away)
+    heard_at = farm.ports.clock.now()
+    version = farm.import_disk("debian", disk(1)).version
+    farm.wait(60)
+    farm.report(here, holds=(version,))
+    view = farm.application.show_version(version.name)
+    assert view.version.standing is Standing.PENDING
+    assert [(one.server, one.silent_since) for one in view.wait.silent] == [("s2", heard_at)]
+    (pending,) = farm.application.show_status().pending
+    assert (pending.version.name, pending.wait) == (version.name, view.wait)
+    (finding,) = (
+        one for one in farm.application.check_farm().findings if one.kind is Kind.RELEASE_WAITS
+    )
+    assert "s2 lacks" in finding.message
+    assert "silent since" in finding.message
+    for way_out in ("start that server", "image release", "server maintenance", "server remove"):
+        assert way_out in Kind.RELEASE_WAITS.way_out
+
+
+def test_maintenance_of_the_awaited_server_releases_the_version_and_that_stays_so(
+    farm: FarmInMemory, two: tuple[Server, Server]
+) -> None:
+    farm.application.set_copies(FIRST_STORE.name, None)
+    here, away = two
+    version = farm.import_disk("debian", disk(1)).version
+    farm.report(here, holds=(version,))
+    assert standing(farm, version) is Standing.PENDING
+    farm.application.change_server(away.name, ServerEdit(maintenance=True))
+    assert standing(farm, version) is Standing.PRODUCTION
+    farm.application.change_server(away.name, ServerEdit(maintenance=False))
+    assert standing(farm, version) is Standing.PRODUCTION
+    assert not farm.application.show_status().pending
+
+
+def test_a_server_that_is_silent_for_a_day_holds_no_release_up(
+    farm: FarmInMemory, two: tuple[Server, Server]
+) -> None:
+    farm.application.set_copies(FIRST_STORE.name, None)
+    here, _ = two
+    version = farm.import_disk("debian", disk(1)).version
+    device = farm.add_device("pc1", "debian")
+    for hours, expected in ((23, Standing.PENDING), (2, Standing.PRODUCTION)):
+        farm.wait(hours * 3600)
+        farm.report(here, holds=(version,))
+        assert standing(farm, version) is expected
+    assert started(farm, device) == "debian/1"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import sqlite_with_tables
 from tests.farm_in_memory import FarmInMemory, MemoryPorts, disk
 
 from corral.farm.adapters.sql.transactions import SqlTransactions
@@ -24,8 +25,7 @@ def farm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FarmInMemor
     if request.param == "memory":
         yield FarmInMemory()
         return
-    sql = SqlTransactions(f"sqlite:///{tmp_path / 'farm.db'}")
-    sql.set_up()
+    sql = SqlTransactions(sqlite_with_tables(tmp_path / "farm.db"))
     yield FarmInMemory(MemoryPorts(transactions=sql))
     sql.close()
 

@@ -1,7 +1,7 @@
 """Tasks from the wish to the end, over the adapters in memory and an engine that does as told."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from corral.farm.application.progress import Amounts, Progress
 from corral.farm.application.task_kinds import KINDS
 from corral.farm.application.work_on_task import Ending, Finished, Stopped, made
 from corral.farm.domain.access.actor import Actor, ActorKind
+from corral.farm.domain.access.audit import AuditFilter
 from corral.farm.domain.estate.errors import ServerUnknownError
 from corral.farm.domain.image.image import image_name
 from corral.farm.domain.task.engine import EngineState
@@ -22,8 +23,10 @@ from corral.farm.domain.task.errors import (
     TaskArgumentsInvalidError,
     TaskKindUnknownError,
     TaskLostError,
+    TaskUnknownError,
 )
 from corral.farm.domain.task.number import TaskNumber
+from corral.farm.domain.task.rules import KEPT_FOR, TaskRulesChangedError, TaskRulesWish
 from corral.farm.domain.task.schedule import Times, schedule_name
 from corral.farm.domain.task.state import TaskState
 from corral.farm.domain.task.task import Task, TaskKind, Wish
@@ -384,3 +387,51 @@ def test_cancelled_run_leaves_its_schedule(tasks: Tasks) -> None:
     with pytest.raises(ScheduleUnknownError):
         tasks.verbs.remove_schedule(name)
     assert tasks.verbs.begin_scheduled(name, datetime(2026, 3, 4, 2, 0, tzinfo=UTC)) is None
+
+
+def test_a_limit_that_is_changed_counts_at_once(tasks: Tasks) -> None:
+    tasks.farm.add_server("s2")
+    for server in ("s1", "s2"):
+        tasks.verbs.start_task("heal", {"server": server})
+    tasks.verbs.set_task_rules(TaskRulesWish({TaskKind.HEAL: 1}))
+    tasks.dispatch()
+    first = tasks.claim()
+    assert first is not None
+    tasks.dispatch()
+    assert tasks.claim() is None
+    assert "1 tasks of the kind heal run already" in tasks.now(2).waiting
+    tasks.verbs.set_task_rules(TaskRulesWish({TaskKind.HEAL: 2}))
+    tasks.dispatch()
+    second = tasks.claim()
+    assert second is not None
+    assert (first.number, second.number) == (1, 2)
+    noted = tasks.verbs.list_audit(AuditFilter(what="task_rule.change"))
+    assert [one.entry.actor for one in noted] == [ANNA, ANNA]
+    assert noted[1].entry.after is not None
+    assert "heal" in str(noted[1].entry.after)
+
+
+def test_of_two_who_change_the_rules_the_second_is_told(tasks: Tasks) -> None:
+    seen = tasks.verbs.show_task_rules()
+    tasks.verbs.set_task_rules(TaskRulesWish(of_server=5), seen.revision)
+    with pytest.raises(TaskRulesChangedError):
+        tasks.verbs.set_task_rules(TaskRulesWish(of_server=6), seen.revision)
+    assert tasks.verbs.show_task_rules().limits.of_server == 5
+
+
+def test_what_ended_long_ago_is_forgotten_here_and_by_the_engine(tasks: Tasks) -> None:
+    ended, active = claimed(tasks), tasks.start("other")
+    tasks.end(ended, Finished("all is well"))
+    tasks.farm.wait(KEPT_FOR.total_seconds() - 60)
+    assert tasks.verbs.prune_tasks(tasks.engine) == 0
+    tasks.farm.wait(120)
+    assert tasks.verbs.prune_tasks(tasks.engine) == 1
+    with pytest.raises(TaskUnknownError):
+        tasks.now(ended.number)
+    assert tasks.state(active.number) is TaskState.QUEUED
+    assert all(number != ended.number for number, _ in tasks.engine.runs)
+    assert tasks.start("third").number == active.number + 1
+    tasks.verbs.cancel_task(active.number)
+    tasks.verbs.set_task_rules(TaskRulesWish(kept_for=timedelta(days=1)))
+    tasks.farm.wait(2 * 86400)
+    assert tasks.verbs.prune_tasks(tasks.engine) == 1

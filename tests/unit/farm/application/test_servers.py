@@ -74,6 +74,7 @@ def test_store_of_another_farm_is_refused(farm: FarmInMemory) -> None:
 
 def test_token_is_in_the_file_and_only_its_digest_in_the_records(farm: FarmInMemory) -> None:
     added = farm.application.add_server(wanted())
+    assert added.file is not None
     token = farm.ports.secret_files.written[added.file]
     assert farm.application.recognise_server(token) == added.server.id
     assert token.reveal() not in repr(added.server)

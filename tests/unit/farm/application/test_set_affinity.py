@@ -4,9 +4,17 @@ import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
 from corral.farm.application.change_server import ServerEdit
-from corral.farm.domain.delivery.errors import DrainUnsafeError, NoRoomForDeviceError
+from corral.farm.application.change_site import SiteEdit
+from corral.farm.domain.delivery.errors import (
+    DrainUnsafeError,
+    NoRoomForDeviceError,
+    ServerNeededError,
+)
 from corral.farm.domain.delivery.ranking import Affinity
+from corral.farm.domain.delivery.removal import Need
 from corral.farm.domain.estate.collection import FIRST_COLLECTION
+from corral.farm.domain.estate.server import server_name
+from corral.farm.domain.estate.site import FIRST_SITE
 from corral.farm.domain.estate.subnet import Subnet
 from corral.farm.domain.image.image import image_name
 
@@ -61,3 +69,47 @@ def test_a_device_that_is_bound_is_counted_so_by_the_proof_of_a_drain(town: Farm
     name = next(view.server.name for view in lab if view.server.name == "lab")
     with pytest.raises(DrainUnsafeError, match="pc1"):
         town.application.drain_server(name)
+
+
+def kept_for(town: FarmInMemory) -> list[list[str]]:
+    """Give what a device would be told without the database."""
+    answers = town.application.take_login_snapshot().answers
+    return [[str(server.name) for server in answer.servers] for answer in answers]
+
+
+def found_of(town: FarmInMemory, thing: str) -> dict[str, str]:
+    findings = town.application.check_farm().findings
+    return {one.kind.code: one.message for one in findings if one.thing == thing}
+
+
+def test_a_device_that_is_off_is_expected_where_it_was_last(town: FarmInMemory) -> None:
+    town.application.set_affinity.of_image(DEBIAN, Affinity.FIXED)
+    assert sent_to(town, LAB) == ["lab"]
+    told = {"device-one-server": "its login would name lab only"}
+    assert kept_for(town) == [["lab"]]
+    assert found_of(town, "device pc1") == told
+    town.wait(20)
+    for view in town.application.list_servers():
+        town.report(view.server)
+    with town.ports.transactions.reading() as records:
+        assert records.places.all() == []
+    assert kept_for(town) == [["lab"]]
+    assert found_of(town, "device pc1") == told
+    with pytest.raises(ServerNeededError) as refusal:
+        town.application.remove_server(server_name("lab"))
+    assert [need.need for need in refusal.value.needs] == [Need.STARTING]
+
+
+def test_a_device_that_never_came_is_expected_in_its_site(town: FarmInMemory) -> None:
+    town.application.set_affinity.of_image(DEBIAN, Affinity.FIXED)
+    [servers] = kept_for(town)
+    assert sorted(servers) == ["lab", "office"]
+    assert found_of(town, "device pc1") == {}
+    town.application.change_site(FIRST_SITE.name, SiteEdit(subnets=(Subnet.parse("192.0.2.0/24"),)))
+    # The attic names no subnet of its own, and so is near to those of the site.
+    [servers] = kept_for(town)
+    assert sorted(servers) == ["attic", "lab"]
+    town.application.change_site(
+        FIRST_SITE.name, SiteEdit(subnets=(Subnet.parse("203.0.113.0/24"),))
+    )
+    assert kept_for(town) == [["attic"]]

@@ -1,8 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.farm_in_memory import FarmInMemory, disk
 
+from corral.farm.adapters.memory.chunk_stores import CHUNK_BYTES
 from corral.farm.application.show_replication import CopyState, CopyView
 from corral.farm.application.take_server_report import ReportedReplica, ServerReport
 from corral.farm.domain.estate.replication import Bandwidth
@@ -90,6 +93,39 @@ def test_copy_on_its_way_says_how_far_it_is_and_how_long_it_takes(farm: FarmInMe
     assert view.time_left == timedelta(seconds=10)
 
 
+def test_time_left_goes_by_the_pace_of_late(farm: FarmInMemory) -> None:
+    first, second = farm.add_server("s1"), farm.add_server("s2")
+    version = farm.import_disk("debian", disk(*range(1, 65))).version
+    # The second server was away for a day before it began.
+    farm.ports.clock.advance(timedelta(days=1))
+    farm.report(first, holds=(version,))
+
+    def fetches(chunks: int) -> timedelta | None:
+        farm.report(first, holds=(version,))
+        done = ReportedReplica(
+            version.root, ReplicaState.FETCHING, chunks * CHUNK_BYTES, version.size_bytes, 7
+        )
+        report = ServerReport(farm.generation, replicas=(done,))
+        farm.application.take_server_report(second.id, report)
+        return standing(farm)["s2"].time_left
+
+    left = fetches(0)
+    assert left is None
+    for chunk in range(1, 33):
+        farm.ports.clock.advance(timedelta(seconds=4))
+        left = fetches(chunk)
+    assert left is not None
+    assert timedelta(seconds=4 * 32 - 4) <= left <= timedelta(seconds=4 * 32 + 4)
+    # Then nothing comes any more.
+    for _ in range(100):
+        farm.ports.clock.advance(timedelta(seconds=4))
+        left = fetches(32)
+    assert left is None
+    # A process that starts anew counts from the beginning, and says nothing of the pace.
+    farm.ports.clock.advance(timedelta(seconds=4))
+    assert fetches(0) is None
+
+
 def test_silent_server_is_unreachable_whatever_it_last_said(farm: FarmInMemory) -> None:
     first = farm.add_server("s1")
     version = farm.import_disk("debian", disk(1)).version
@@ -106,6 +142,52 @@ def test_limit_of_the_site_reaches_its_servers(farm: FarmInMemory) -> None:
     farm.application.limit_replication(FIRST_SITE.name, Bandwidth(1 << 20))
     assert farm.application.configure_server(server.id).replication_rate == 1 << 20
     assert farm.generation > before
+
+
+LINE = 1_000_000
+
+
+@given(
+    states=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=6),
+    silent_seconds=st.sampled_from([0, 60, 3600]),
+)
+@settings(max_examples=min(100, settings().max_examples))
+def test_those_that_fetch_never_have_more_together_than_the_line(
+    states: list[tuple[bool, bool]], silent_seconds: int
+) -> None:
+    farm = FarmInMemory()
+    farm.application.set_copies(FIRST_STORE.name, None)
+    farm.application.limit_replication(FIRST_SITE.name, Bandwidth(LINE))
+    source = farm.add_server("s0")
+    others = [farm.add_server(f"s{number}") for number, _ in enumerate(states, 1)]
+    version = farm.import_disk("debian", disk(1)).version
+    for server in (source, *others):
+        farm.report(server)
+    farm.wait(silent_seconds)
+    for server, (is_done, is_heard) in zip(others, states, strict=True):
+        if is_heard:
+            farm.report(server, holds=(version,) if is_done else ())
+    fetching = [
+        server
+        for server, (is_done, is_heard) in zip(others, states, strict=True)
+        if not (is_done and is_heard) and (is_heard or silent_seconds <= 600)
+    ]
+    rates = [farm.application.configure_server(one.id).replication_rate for one in fetching]
+    assert sum(rate or LINE + 1 for rate in rates) <= LINE
+    # Nothing is lost but what cannot be divided.
+    assert not rates or sum(rate or 0 for rate in rates) > LINE - len(rates)
+
+
+def test_share_grows_when_others_finish(farm: FarmInMemory) -> None:
+    farm.application.limit_replication(FIRST_SITE.name, Bandwidth(LINE))
+    servers = [farm.add_server(name) for name in ("s1", "s2", "s3")]
+    version = farm.import_disk("debian", disk(1)).version
+    for server in servers[1:]:
+        assert farm.application.configure_server(server.id).replication_rate == LINE // 2
+    before = farm.generation
+    farm.report(servers[1], holds=(version,))
+    assert farm.generation > before
+    assert farm.application.configure_server(servers[2].id).replication_rate == LINE
 
 
 def test_second_of_two_people_is_told(farm: FarmInMemory) -> None:

@@ -3,10 +3,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
+import pytest
 from tests.farm_in_memory import FarmInMemory
 
+from corral.farm.application.change_server import ServerEdit
 from corral.farm.application.ports.records import Records, Transactions
 from corral.farm.application.take_login_snapshot import TakeLoginSnapshot
+from corral.farm.domain.delivery.errors import NoRoomForDeviceError
+from corral.farm.domain.estate.capacity import device_limit
 
 
 def test_snapshot_says_what_each_login_would_have_said() -> None:
@@ -32,6 +36,22 @@ def test_snapshot_says_what_each_login_would_have_said() -> None:
     assert {len(answer.servers) for answer in snapshot.answers} == {2}
 
 
+def test_snapshot_has_an_answer_for_every_device_of_a_farm_at_its_limits() -> None:
+    farm = FarmInMemory()
+    server = farm.add_server("s1")
+    version = farm.import_disk("debian", b"golden" * 50_000).version
+    one = device_limit(1)
+    farm.application.change_server(server.name, ServerEdit(max_devices=one))
+    farm.application.change_server(server.name, ServerEdit(max_devices_booting=one))
+    farm.report(server, holds=(version,))
+    devices = [farm.add_device(f"pc{n}", "debian") for n in (1, 2)]
+    farm.application.log_device_in(devices[0].id)
+    with pytest.raises(NoRoomForDeviceError):
+        farm.application.log_device_in(devices[1].id)
+    snapshot = farm.application.take_login_snapshot()
+    assert [answer.device.name for answer in snapshot.answers] == ["pc1", "pc2"]
+
+
 def test_snapshot_changes_nothing() -> None:
     farm = FarmInMemory()
     server = farm.add_server("s1")
@@ -53,7 +73,9 @@ def test_thousand_devices_of_one_image_ask_about_it_once() -> None:
     for number in range(1000):
         farm.add_device(f"pc{number}", "debian")
     counting = _Counting(farm.ports.transactions)
-    take = TakeLoginSnapshot(counting, farm.ports.farm_key, farm.ports.clock)
+    take = TakeLoginSnapshot(
+        counting, farm.ports.farm_key, farm.ports.certificate_authority, farm.ports.clock
+    )
     assert len(take().answers) == 1000
     assert sum(counting.asked.values()) < 50, counting.asked
 

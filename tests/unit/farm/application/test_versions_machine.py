@@ -133,19 +133,32 @@ class Versions(RuleBasedStateMachine):
         request = MaintenanceRequest(DEBIAN, DeviceName(name))
         self.attempt(lambda: self.app.maintain_image(request))
 
-    @rule(to=st.sampled_from(Access))
-    def seal(self, to: Access) -> None:
-        self.attempt(lambda: self.app.promote_maintenance(DEBIAN, Promotion(to)))
+    @rule(to=st.sampled_from(Access), anyway=st.booleans())
+    def seal(self, to: Access, anyway: bool) -> None:  # noqa: FBT001 - a rule
+        self.attempt(
+            lambda: self.app.promote_maintenance(DEBIAN, Promotion(to), even_if_unchanged=anyway)
+        )
 
     @rule()
     def discard(self) -> None:
         self.attempt(lambda: self.app.discard_maintenance(DEBIAN))
 
-    @rule(place=st.integers(0, 1), clients=st.integers(0, 1), holds=st.booleans())
-    def report(self, place: int, clients: int, holds: bool) -> None:  # noqa: FBT001 - a rule
-        self.report_of(place, clients=clients, holds=holds)
+    @rule(
+        place=st.integers(0, 1),
+        clients=st.integers(0, 1),
+        holds=st.booleans(),
+        written=st.sampled_from([0, 4096]),
+    )
+    def report(
+        self,
+        place: int,
+        clients: int,
+        holds: bool,  # noqa: FBT001 - a rule
+        written: int,
+    ) -> None:
+        self.report_of(place, clients=clients, holds=holds, written=written)
 
-    def report_of(self, place: int, *, clients: int, holds: bool) -> None:
+    def report_of(self, place: int, *, clients: int, holds: bool, written: int = 4096) -> None:
         server = self.servers[place]
         wanted = self.app.configure_server(server.id)
         state = ReplicaState.COMPLETE if holds else ReplicaState.FETCHING
@@ -163,6 +176,7 @@ class Versions(RuleBasedStateMachine):
                     ReportedOverlay(
                         one.overlay.id,
                         OverlayCondition.SEALED if one.is_sealing else OverlayCondition.READY,
+                        written_bytes=written,
                         clients=0 if one.is_sealing else clients,
                         sealed_root=RootHash(f"{self.filling:064x}") if one.is_sealing else None,
                     )

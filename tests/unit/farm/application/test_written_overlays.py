@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 import pytest
 from tests.farm_in_memory import FarmInMemory, disk
 
+from corral.farm.adapters.memory.chunk_stores import MemoryChunkStore
 from corral.farm.application.change_image import ImageEdit
 from corral.farm.application.log_device_in import LoginAnswer
 from corral.farm.application.maintain_image import MaintenanceRequest
+from corral.farm.application.progress import Progress
 from corral.farm.application.start_overlay import Told
 from corral.farm.application.take_server_report import (
     ReportedOverlay,
@@ -34,11 +36,14 @@ from corral.farm.domain.image.overlay_errors import (
     MaintainsCustomError,
     MaintenanceUnderWayError,
     MaintenanceUnknownError,
+    NothingWrittenError,
     OverlayFailedError,
+    OverlayHeldError,
     OverlayNotReadyError,
     OverlaySealingError,
     OverlayServerAwayError,
     OverlayTransitionError,
+    OverlayUnknownError,
     VersionWrittenOverError,
     WriterOnError,
 )
@@ -72,6 +77,7 @@ class Scene:
         *,
         condition: OverlayCondition = READY,
         clients: int = 0,
+        written: int = 4096,
         problem: str = "",
         sealed: RootHash | None = None,
         sessions: tuple[ReportedSession, ...] = (),
@@ -95,6 +101,7 @@ class Scene:
                     ReportedOverlay(
                         one.overlay.id,
                         condition,
+                        written_bytes=written,
                         clients=clients,
                         problem=problem,
                         sealed_root=sealed,
@@ -214,6 +221,44 @@ def test_what_was_written_becomes_a_signed_version_in_test(scene: Scene) -> None
     assert scene.overlays() == []
 
 
+def to_be_sealed(scene: Scene) -> tuple[OverlayView, MemoryChunkStore]:
+    """A device wrote on a server that is gone silent by now, and whose folder is here."""
+    view = scene.maintain()
+    scene.start()
+    scene.farm.application.promote_maintenance(DEBIAN, Promotion(description="by hand"))
+    store = scene.farm.store_of(view.server.name)
+    store.overlays[view.overlay.id] = disk(1, 5)
+    return view, store
+
+
+def test_what_was_written_is_sealed_here_while_its_server_does_not_run(scene: Scene) -> None:
+    view, store = to_be_sealed(scene)
+    seal = scene.farm.application.seal_maintenance
+    assert seal(view.overlay.id, Progress()) is None, "its server runs, and does it"
+    scene.farm.wait(6)
+    version = seal(view.overlay.id, Progress())
+    assert version is not None
+    assert store.holds(version.root)
+    assert (str(version.name), version.standing) == ("debian/2", Standing.TEST)
+    assert version.description == "by hand"
+    assert scene.overlays() == []
+    # What the server would say of it now makes no second version.
+    scene.report(0)
+    scene.report(1)
+    assert scene.farm.version("debian/2") == version
+    with pytest.raises(OverlayUnknownError):
+        seal(view.overlay.id, Progress())
+
+
+def test_what_another_process_has_open_is_left_to_it(scene: Scene) -> None:
+    view, store = to_be_sealed(scene)
+    scene.farm.wait(6)
+    store.held_overlays.add(view.overlay.id)
+    with pytest.raises(OverlayHeldError, match="another process"):
+        scene.farm.application.seal_maintenance(view.overlay.id, Progress())
+    assert scene.overlays() == [OverlayKind.MAINTENANCE]
+
+
 def test_a_sealed_version_is_released_when_every_server_of_the_old_one_has_it(
     scene: Scene,
 ) -> None:
@@ -252,6 +297,30 @@ def test_nothing_is_promoted_while_the_writer_is_on(scene: Scene, way: str) -> N
     app.promote_maintenance(DEBIAN, Promotion())
     with pytest.raises(OverlayTransitionError, match="sealing"):
         app.promote_maintenance(DEBIAN, Promotion())
+
+
+def maintained_and_untouched(scene: Scene) -> None:
+    scene.maintain()
+    scene.start()
+    for place in range(len(scene.servers)):
+        scene.report(place, written=0)
+
+
+def test_what_a_device_has_not_written_becomes_no_version(scene: Scene) -> None:
+    maintained_and_untouched(scene)
+    app = scene.farm.application
+    with pytest.raises(NothingWrittenError, match="corral image discard debian"):
+        app.promote_maintenance(DEBIAN, Promotion())
+    # Nothing is known of a server that went silent: what it has is sealed when it is back.
+    scene.farm.wait(3600)
+    assert app.promote_maintenance(DEBIAN, Promotion()).overlay.phase is OverlayPhase.SEALING
+
+
+def test_an_unchanged_version_is_made_for_who_asks(scene: Scene) -> None:
+    maintained_and_untouched(scene)
+    app = scene.farm.application
+    view = app.promote_maintenance(DEBIAN, Promotion(), even_if_unchanged=True)
+    assert view.overlay.phase is OverlayPhase.SEALING
 
 
 def test_an_image_has_one_writer_and_takes_no_import_meanwhile(scene: Scene) -> None:
@@ -409,6 +478,7 @@ def test_a_missing_disk_falls_back_as_configured_and_is_told(scene: Scene) -> No
     cached(scene, WriteCache.DEVICE_DISK, fallback=CacheFallback.DEVICE_RAM)
     answer = scene.login(has_disk=False)
     assert answer.write_cache is WriteCache.DEVICE_RAM
+    assert answer.setting.fallback is CacheFallback.DEVICE_RAM
     (view, _) = scene.farm.application.list_devices()
     assert view.warning == "uses device-ram instead of device-disk: its cache disk is missing"
     assert scene.login(has_disk=True).write_cache is WriteCache.DEVICE_DISK

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from itertools import combinations
 from uuid import UUID
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from corral.farm.domain.delivery.device import DeviceId, DeviceName
@@ -14,6 +17,10 @@ from corral.farm.domain.image.version import VersionName
 
 DEBIAN = VersionName.parse("debian/1")
 RATINGS = [Decimal(text) for text in ("0.1", "0.5", "1", "1", "1", "2", "3.7", "1000")]
+
+
+# A whole farm is drawn for each example, at some four milliseconds.
+FARM_WIDE = settings(max_examples=min(2_500, settings().max_examples))
 
 
 def server_id(number: int) -> ServerId:
@@ -54,30 +61,45 @@ def placement(hosts: list[Host], devices: list[PlacedDevice]) -> Placement:
     return Placement(tuple(counted), tuple(devices))
 
 
+# Made once: that costs more than to draw from them.
+MOSTLY = st.sampled_from([True, True, True, False])
+SOME_RATING = st.sampled_from(RATINGS)
+SOME_LIMIT = st.none() | st.integers(0, 12)
+HOW_MANY_DEVICES = st.integers(0, 30)
+LIVELY_AND_HELD = st.tuples(MOSTLY, MOSTLY)
+
+
+@cache
+def _places(count: int) -> st.SearchStrategy[tuple[int, frozenset[int], frozenset[int]]]:
+    """Give where a device is, who else may serve it, and to whom it keeps spare connections."""
+    sets = [
+        frozenset(some) for size in range(count + 1) for some in combinations(range(count), size)
+    ]
+    spare = [some for some in sets if len(some) <= 2]
+    return st.tuples(st.integers(0, count - 1), st.sampled_from(sets), st.sampled_from(spare))
+
+
 @st.composite
 def placements(draw: st.DrawFn, *, least_servers: int = 0) -> Placement:
     count = draw(st.integers(least_servers, 5))
     hosts = [
         host(
             number,
-            is_online=draw(st.sampled_from([True, True, True, False])),
-            takes_devices=draw(st.sampled_from([True, True, True, False])),
-            rating=draw(st.sampled_from(RATINGS)),
-            max_devices=draw(st.one_of(st.none(), st.integers(0, 12))),
+            is_online=draw(MOSTLY),
+            takes_devices=draw(MOSTLY),
+            rating=draw(SOME_RATING),
+            max_devices=draw(SOME_LIMIT),
         )
         for number in range(count)
     ]
     if not count:
         return Placement((), ())
-    numbers = st.integers(0, count - 1)
     devices = []
-    for number in range(draw(st.integers(0, 30))):
-        place = draw(numbers)
-        one = device(number, place, booting=draw(st.sampled_from([False, False, False, True])))
-        others = draw(st.frozensets(numbers, max_size=count))
-        holds_here = draw(st.sampled_from([True, True, True, False]))
-        may_use = others | {place} if holds_here else others - {place}
-        spare = draw(st.frozensets(numbers, max_size=2))
+    for number in range(draw(HOW_MANY_DEVICES)):
+        place, others, spare = draw(_places(count))
+        is_up, is_held_here = draw(LIVELY_AND_HELD)
+        one = device(number, place, booting=not is_up)
+        may_use = others | {place} if is_held_here else others - {place}
         devices.append(
             replace(
                 one,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.contract.things import NOW, later, server, site
 
+from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.capacity import (
     LimitOutOfRangeError,
     RatingOutOfRangeError,
@@ -147,6 +148,39 @@ def test_folder_serves_several_servers_of_one_shared_store_only(
 
 def reported(sessions: int) -> Server:
     return replace(server("s1", 1), last_report=LastReport(NOW, sessions))
+
+
+UNSAID = None
+OLDER = LastReport(NOW, 0, requires_tls=True)
+PLAIN = LastReport(NOW, 0)
+CHUNKS_ONLY = LastReport(NOW, 0, chunks_require_tls=True)
+SECURED = LastReport(NOW, 0, requires_tls=True, chunks_require_tls=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "report", "scheme", "is_heard"),
+    [
+        ("127.0.0.1", UNSAID, "http", False),
+        ("127.0.0.1", PLAIN, "http", False),
+        ("127.0.0.1", SECURED, "https", False),
+        ("192.0.2.1", UNSAID, "https", True),
+        ("192.0.2.1", PLAIN, "http", True),
+        ("192.0.2.1", OLDER, "http", True),
+        ("192.0.2.1", CHUNKS_ONLY, "https", True),
+        ("192.0.2.1", SECURED, "https", False),
+    ],
+)
+def test_chunks_are_asked_for_as_the_server_said(
+    host: str, report: LastReport | None, scheme: str, *, is_heard: bool
+) -> None:
+    seen = replace(
+        server("s1", 1),
+        advertised=(Address(host, 10_809),),
+        chunks_advertised=Address(host, 10_901),
+        last_report=report,
+    )
+    assert seen.chunk_url == f"{scheme}://{host}:10901"
+    assert seen.can_be_listened_to is is_heard
 
 
 def test_online_server_counts_as_present_for_safety_and_for_its_sessions() -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.farm.domain.farms import host, placements, server_id
+from tests.unit.farm.domain.farms import FARM_WIDE, host, placements, server_id
 
 from corral.farm.domain.delivery.device import DeviceId
 from corral.farm.domain.delivery.move import (
@@ -92,6 +92,7 @@ def test_a_target_that_takes_nobody_any_more_ends_its_moves() -> None:
     assert ended.outcome is Outcome.GIVEN_UP
 
 
+@FARM_WIDE
 @given(placements(least_servers=2), st.sampled_from(Occasion))
 def test_rounds_that_are_carried_out_in_turns_end_as_planned_and_overfill_nothing(
     placed: Placement, occasion: Occasion

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.farm.domain.farms import RATINGS, host, server_id
+from tests.unit.farm.domain.farms import FARM_WIDE, RATINGS, host, server_id
 
 from corral.farm.domain.delivery.device import DeviceId
 from corral.farm.domain.delivery.ranking import (
@@ -35,38 +35,53 @@ def order(ranking: Ranking) -> list[int]:
     return [one.int for one in ranking.servers]
 
 
+# Made once: that costs more than to draw from them.
+NUMBERS = st.lists(st.integers(0, 1000), unique=True, max_size=12)
+LOADS = st.sampled_from([Load(all_, some) for all_ in range(7) for some in range(all_ + 1)])
+MOSTLY = st.sampled_from([True, True, False])
+SOME_RATING = st.sampled_from(RATINGS)
+SOME_LIMIT = st.none() | st.integers(0, 6)
+SOME_SUBNETS = st.sampled_from([(), (LAB,), (OFFICE,), (LAB, OFFICE)])
+SOME_SITE = st.sampled_from([FIRST_SITE.id, BRANCH])
+SOME_DEVICE = st.uuids().map(DeviceId)
+SOME_ADDRESS = st.sampled_from([None, "192.0.2.5", "192.0.2.200", "2001:db8::1"])
+SOME_AFFINITY = st.sampled_from(Affinity)
+BOOLEANS = st.booleans()
+
+
 @st.composite
 def hosts_and_arrivals(draw: st.DrawFn) -> tuple[list[Host], Arrival]:
-    numbers = draw(st.lists(st.integers(0, 1000), unique=True, max_size=12))
-    hosts = []
-    for number in numbers:
-        devices = draw(st.integers(0, 6))
-        hosts.append(
-            host(
-                number,
-                devices=devices,
-                booting=draw(st.integers(0, devices)),
-                is_online=draw(st.sampled_from([True, True, False])),
-                takes_devices=draw(st.sampled_from([True, True, False])),
-                rating=draw(st.sampled_from(RATINGS)),
-                max_devices=draw(st.one_of(st.none(), st.integers(0, 6))),
-                max_booting=draw(st.one_of(st.none(), st.integers(0, 6))),
-                subnets=draw(st.sampled_from([(), (LAB,), (OFFICE,), (LAB, OFFICE)])),
-                site_id=draw(st.sampled_from([FIRST_SITE.id, BRANCH])),
-            )
+    numbers = draw(NUMBERS)
+    hosts = [
+        host(
+            number,
+            load=draw(LOADS),
+            is_online=draw(MOSTLY),
+            takes_devices=draw(MOSTLY),
+            rating=draw(SOME_RATING),
+            max_devices=draw(SOME_LIMIT),
+            max_booting=draw(SOME_LIMIT),
+            subnets=draw(SOME_SUBNETS),
+            site_id=draw(SOME_SITE),
         )
+        for number in numbers
+    ]
     some = st.sampled_from([None, *(one.id for one in hosts)])
     return hosts, Arrival(
-        device_id=draw(st.uuids().map(DeviceId)),
-        holders=frozenset(one.id for one in hosts if draw(st.booleans())),
-        is_running=draw(st.booleans()),
+        device_id=draw(SOME_DEVICE),
+        holders=frozenset(one.id for one in hosts if draw(BOOLEANS)),
+        is_running=draw(BOOLEANS),
         place=draw(some),
         wanted=draw(some),
-        address=draw(st.sampled_from([None, "192.0.2.5", "192.0.2.200", "2001:db8::1"])),
-        affinity=draw(st.sampled_from(Affinity)),
+        address=draw(SOME_ADDRESS),
+        networks=draw(SOME_SUBNETS),
+        is_for_later=draw(BOOLEANS),
+        only=draw(some) if draw(BOOLEANS) else None,
+        affinity=draw(SOME_AFFINITY),
     )
 
 
+@FARM_WIDE
 @given(hosts_and_arrivals())
 def test_only_servers_that_can_serve_are_listed_and_all_of_them(
     both: tuple[list[Host], Arrival],
@@ -77,22 +92,30 @@ def test_only_servers_that_can_serve_are_listed_and_all_of_them(
         one.id
         for one in hosts
         if one.id in asked.holders
+        and asked.only in {None, one.id}
         and one.is_online
         and one.takes_devices
-        and (asked.affinity is not Affinity.FIXED or one.is_near(asked.address))
+        and (asked.affinity is not Affinity.FIXED or is_near(one, asked))
     }
     assert len(ranking.servers) == len(set(ranking.servers))
     assert set(ranking.servers) in (can, set())
-    if asked.is_running:
+    if asked.is_running or asked.is_for_later:
         assert set(ranking.servers) == can
 
 
+def is_near(one: Host, asked: Arrival) -> bool:
+    if asked.address is None:
+        return bool({*one.subnets} & {*asked.networks})
+    return one.is_near(asked.address)
+
+
+@FARM_WIDE
 @given(hosts_and_arrivals())
 def test_a_device_that_starts_is_sent_first_where_limits_let_it(
     both: tuple[list[Host], Arrival],
 ) -> None:
     hosts, asked = both
-    asked = replace(asked, is_running=False, place=None, wanted=None)
+    asked = replace(asked, is_running=False, is_for_later=False, place=None, wanted=None)
     servers = rank(hosts, asked).servers
     by_id = {one.id: one for one in hosts}
     is_limited = [by_id[s].is_full or by_id[s].boots_too_many for s in servers]
@@ -100,6 +123,7 @@ def test_a_device_that_starts_is_sent_first_where_limits_let_it(
     assert not is_limited or not is_limited[0]
 
 
+@FARM_WIDE
 @given(hosts_and_arrivals())
 def test_load_never_falls_among_equals(both: tuple[list[Host], Arrival]) -> None:
     hosts, asked = both
@@ -121,6 +145,7 @@ def test_order_does_not_depend_on_the_order_of_arrival(
     assert rank(hosts, asked) == rank(data.draw(st.permutations(hosts)), asked)
 
 
+@FARM_WIDE
 @given(hosts_and_arrivals())
 def test_a_server_that_leaves_does_not_reorder_the_others(
     both: tuple[list[Host], Arrival],
@@ -133,6 +158,7 @@ def test_a_server_that_leaves_does_not_reorder_the_others(
         assert rank(left, asked).servers == servers[1:]
 
 
+@FARM_WIDE
 @given(hosts_and_arrivals())
 def test_whoever_is_not_let_in_is_told_why_by_every_server(
     both: tuple[list[Host], Arrival],
@@ -143,6 +169,7 @@ def test_whoever_is_not_let_in_is_told_why_by_every_server(
         assert [name for name, _ in ranking.refused] == sorted(one.name for one in hosts)
 
 
+@FARM_WIDE
 @given(hosts_and_arrivals())
 def test_limits_never_block_a_device_that_runs(both: tuple[list[Host], Arrival]) -> None:
     hosts, asked = both
@@ -225,6 +252,17 @@ def test_another_site_is_the_last_resort() -> None:
     assert order(rank(hosts, arrival(1, 2, site_id=BRANCH))) == [1, 2]
 
 
-def test_an_address_that_is_not_known_is_in_no_subnet() -> None:
-    hosts = [host(1, subnets=(LAB,))]
-    assert rank(hosts, arrival(1, affinity=Affinity.FIXED)).servers == ()
+def test_an_address_that_is_not_known_is_in_no_subnet_unless_one_is_supposed() -> None:
+    hosts = [host(1, subnets=(LAB,)), host(2, subnets=(OFFICE,))]
+    asked = arrival(1, 2, affinity=Affinity.FIXED)
+    assert rank(hosts, asked).servers == ()
+    assert order(rank(hosts, replace(asked, networks=(LAB,)))) == [1]
+    known = replace(asked, networks=(LAB,), address="192.0.2.200")
+    assert order(rank(hosts, known)) == [2]
+
+
+def test_what_is_full_now_may_have_room_later() -> None:
+    hosts = [host(1, max_devices=0), host(2, max_booting=0, devices=5)]
+    ranking = rank(hosts, arrival(1, 2, is_for_later=True))
+    assert order(ranking) == [1, 2]
+    assert ranking.refused == (("s1", WhyNot.FULL), ("s2", WhyNot.BOOTING))

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.farm.domain.farms import device, host, placement, placements, server_id
+from tests.unit.farm.domain.farms import FARM_WIDE, device, host, placement, placements, server_id
 
 from corral.farm.domain.delivery.placement import Placement
 from corral.farm.domain.delivery.rebalance import (
@@ -21,6 +21,7 @@ from corral.farm.domain.estate.server import ServerName
 
 RULES = BalanceRules()
 OCCASIONS = st.sampled_from(Occasion)
+BITS = st.integers(0, (1 << 30) - 1)
 
 
 def carried_out(placed: Placement, plan: Plan) -> Placement:
@@ -36,6 +37,7 @@ def unevenness(placed: Placement) -> Fraction:
     )
 
 
+@FARM_WIDE
 @given(placements(), OCCASIONS)
 def test_a_round_moves_no_device_twice_overfills_nothing_and_breaks_no_bond(
     placed: Placement, occasion: Occasion
@@ -55,6 +57,7 @@ def test_a_round_moves_no_device_twice_overfills_nothing_and_breaks_no_bond(
     assert plan.moves or plan.quiet or not placed.devices
 
 
+@FARM_WIDE
 @given(placements(), OCCASIONS)
 def test_every_round_makes_servers_more_even_until_there_is_nothing_to_do(
     placed: Placement, occasion: Occasion
@@ -69,6 +72,7 @@ def test_every_round_makes_servers_more_even_until_there_is_nothing_to_do(
     pytest.fail("it goes on and on")
 
 
+@FARM_WIDE
 @given(placements(least_servers=2))
 def test_a_free_farm_ends_with_every_share_within_one_device(placed: Placement) -> None:
     hosts = [
@@ -86,17 +90,19 @@ def test_a_free_farm_ends_with_every_share_within_one_device(placed: Placement) 
                 assert less <= (other.load.devices + Fraction(1, 2)) / Fraction(other.rating)
 
 
-@given(placements(), OCCASIONS, st.data())
+@FARM_WIDE
+@given(placements(), OCCASIONS, BITS, BITS)
 def test_resting_devices_and_other_sources_are_left_alone(
-    placed: Placement, occasion: Occasion, data: st.DataObject
+    placed: Placement, occasion: Occasion, rest: int, are_sources: int
 ) -> None:
-    resting = frozenset(one.id for one in placed.devices if data.draw(st.booleans()))
-    sources = frozenset(one.id for one in placed.hosts if data.draw(st.booleans()))
+    resting = frozenset(one.id for n, one in enumerate(placed.devices) if rest >> n & 1)
+    sources = frozenset(one.id for n, one in enumerate(placed.hosts) if are_sources >> n & 1)
     plan = plan_rebalance(placed, RULES, occasion, sources, resting)
     assert not {move.device_id for move in plan.moves} & resting
     assert {move.origin for move in plan.moves} <= sources
 
 
+@FARM_WIDE
 @given(placements())
 def test_the_plan_depends_on_the_farm_alone(placed: Placement) -> None:
     turned = replace(placed, hosts=placed.hosts[::-1], devices=placed.devices[::-1])

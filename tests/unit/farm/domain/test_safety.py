@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from hypothesis import given
-from tests.unit.farm.domain.farms import device, host, placement, placements, server_id
+from tests.unit.farm.domain.farms import FARM_WIDE, device, host, placement, placements, server_id
 
 from corral.farm.domain.delivery.placement import Placement
 from corral.farm.domain.delivery.safety import Lack, stranded_by_loss, unsafe_without
@@ -65,6 +65,7 @@ def test_a_server_without_devices_is_always_safe_to_drain() -> None:
     assert unsafe(placement([host(1), host(2)], [device(1, 2, 2)])) == []
 
 
+@FARM_WIDE
 @given(placements(least_servers=2))
 def test_a_drain_that_is_allowed_leaves_every_device_of_it_safe_from_any_loss(
     placed: Placement,
@@ -86,6 +87,7 @@ def test_a_drain_that_is_allowed_leaves_every_device_of_it_safe_from_any_loss(
             assert not lost & mine
 
 
+@FARM_WIDE
 @given(placements(least_servers=1))
 def test_whoever_is_unsafe_is_named_once_and_streams_from_there(placed: Placement) -> None:
     found = unsafe_without(placed, placed.hosts[0].id)

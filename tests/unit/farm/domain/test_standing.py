@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,6 +31,7 @@ def test_versions_move_only_as_the_table_says(standing: Standing, event: Version
         return
     with pytest.raises(VersionTransitionError, match="cannot take") as refusal:
         next_standing(standing, event)
+    assert f"'{standing.value}' cannot take '{event.value}'" in refusal.value.message
     for possible in allowed_events(standing):
         assert possible in refusal.value.message
 
@@ -208,3 +210,32 @@ def test_root_and_time_play_no_part_in_the_choice() -> None:
     first, second = standing_as(S.PRODUCTION, 1), standing_as(S.PRODUCTION, 2)
     older = Version(**{**vars(second), "published_at": NOW - timedelta(days=9), "root": root(0)})
     assert version_to_start([older, first], P) == older
+
+
+def silent(name: str, hours: float, *, done: int | None = 0) -> Held:
+    return replace(held(name, done=done), silent_since=NOW - timedelta(hours=hours))
+
+
+def test_a_release_says_for_whom_it_waits_since_when() -> None:
+    waits = release_wait(PENDING, [held("s1"), silent("s2", 2)], NOW)
+    (lack,) = waits.silent
+    assert lack.silent_since == NOW - timedelta(hours=2)
+    assert f"(silent since {lack.silent_since:%Y-%m-%d %H:%M} UTC)" in str(waits)
+    # One that reports goes on by itself.
+    assert not release_wait(PENDING, [held("s1"), held("s2", done=0)], NOW).silent
+
+
+def test_no_release_waits_for_a_server_that_is_lost_or_under_maintenance() -> None:
+    in_maintenance = replace(held("s3", done=0), is_in_maintenance=True)
+    for other in (silent("s2", 24.1), in_maintenance):
+        waits = release_wait(PENDING, [held("s1"), other], NOW)
+        assert waits.is_over
+        assert [one.server for one in waits.excused] == [other.server]
+    assert not release_wait(PENDING, [held("s1"), silent("s2", 23.9)], NOW).is_over
+
+
+def test_a_version_is_not_released_where_all_that_hold_it_are_lost_or_in_maintenance() -> None:
+    only = [replace(held("s1"), is_in_maintenance=True), silent("s2", 48, done=None)]
+    waits = release_wait(PENDING, only, NOW)
+    assert not waits.is_over
+    assert str(waits).startswith("no server holds it (s1 is under maintenance, s2 is silent since")

@@ -15,6 +15,7 @@ from corral.farm.domain.task.errors import (
 )
 from corral.farm.domain.task.limits import Limits
 from corral.farm.domain.task.number import TaskNumber
+from corral.farm.domain.task.rules import KEPT_FOR, TaskRuleError, TaskRules, TaskRulesWish
 from corral.farm.domain.task.schedule import Times
 from corral.farm.domain.task.state import TRANSITIONS, TaskEvent, TaskState, possible
 from corral.farm.domain.task.task import (
@@ -128,6 +129,31 @@ def test_limits_of_kind_of_server_and_of_both() -> None:
     few = Limits(of_farm=3)
     assert "without a server" in few.reached_by(task(9, TaskKind.REPLICATE, None), watching)
     assert set(Limits().of_kind) == set(TaskKind)
+
+
+def test_a_rule_that_is_not_named_stays() -> None:
+    rules = TaskRulesWish({TaskKind.VERIFY: 3}, of_farm=7).applied_to(TaskRules())
+    assert rules.limits.of_kind == {**Limits().of_kind, TaskKind.VERIFY: 3}
+    assert (rules.limits.of_farm, rules.limits.of_server) == (7, Limits().of_server)
+    assert rules.kept_for == KEPT_FOR
+    assert TaskRulesWish().applied_to(rules) == rules
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        TaskRulesWish({TaskKind.VERIFY: 0}),
+        TaskRulesWish(of_server=0),
+        TaskRulesWish(of_kind_on_server=1001),
+        TaskRulesWish(of_farm=-1),
+        TaskRulesWish(kept_for=timedelta(hours=23)),
+        TaskRulesWish(kept_for=timedelta(days=3651)),
+    ],
+    ids=str,
+)
+def test_rules_that_make_no_sense_are_refused(wish: TaskRulesWish) -> None:
+    with pytest.raises(TaskRuleError, match="such a rule for tasks cannot be"):
+        wish.applied_to(TaskRules())
 
 
 def test_a_worker_is_silent_by_the_watcher_s_own_clock() -> None:

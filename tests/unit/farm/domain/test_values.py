@@ -1,12 +1,13 @@
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corral.farm.domain.access.ticket import replication_expiry
+from corral.farm.domain.access.ticket import Purpose, Ticket, replication_expiry
 from corral.farm.domain.access.token import Token, TokenWrongError
 from corral.farm.domain.delivery.device import MacAddress, MacInvalidError
 from corral.farm.domain.estate.address import Address, AddressInvalidError
@@ -156,7 +157,21 @@ def test_token_is_base64url_without_padding() -> None:
     ).decode().rstrip("=")
 
 
-@given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2000, 1, 1)))  # noqa: DTZ001
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_ticket_says_for_what_for_whom_and_until_when(purpose: Purpose) -> None:
+    expires = datetime(2030, 1, 1, tzinfo=UTC)
+    root = RootHash("ab" * 32)
+    claims = Ticket(purpose, UUID(int=9), expires, root).claims()
+    seconds = int(expires.timestamp()).to_bytes(8, "little")
+    assert claims == bytes([1, purpose]) + root.digest + seconds + UUID(int=9).bytes
+    known = {"STREAM": 1, "REPLICATE": 2, "WRITE": 3, "FETCH": 4, "TRY": 5}
+    assert purpose.value == known[purpose.name]
+
+
+# The calendar of Python ends with the year 9999, and so within a ticket of its last days.
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(9999, 12, 1), timezones=st.just(UTC))  # noqa: DTZ001
+)
 def test_replication_ticket_lives_six_days_at_least_and_is_the_same_all_day(now: datetime) -> None:
     expiry = replication_expiry(now)
     assert timedelta(days=6) < expiry - now <= timedelta(days=7)

@@ -96,10 +96,11 @@ def test_what_is_no_key_of_ours_is_refused(tmp_path: Path) -> None:
 
 def test_server_file_is_what_a_stream_process_reads(tmp_path: Path) -> None:
     token = Token(bytes(range(32)))
-    path = FolderSecretFiles(tmp_path).for_server(FARM, server("s1", 1), token)
+    path = FolderSecretFiles(tmp_path).for_server(FARM, server("s1", 1), token, "PEM")
     assert mode_of(path) == 0o600
     read = ServerFile.model_validate_json(path.read_text())
     assert read.token == token.reveal()
+    assert read.certificate_authority == "PEM"
     assert (read.farm, read.server, read.store) == (FARM.id, "s1", "/stores/s1")
     assert read.listen == ("127.0.0.1:10001", "[::1]:10001")
     assert json.loads(path.read_text())["api_urls"] == list(FARM.api_urls)

@@ -7,7 +7,7 @@ import pytest
 
 from corral.farm.adapters.farm_folder.login_snapshot import KeptLogins
 from corral.farm.adapters.memory.farm_key import MemoryFarmKey
-from corral.farm.domain.access.token import Token, TokenWrongError
+from corral.farm.domain.access.token import Token
 from corral.farm.domain.delivery.errors import LoginAwaitsFarmError, LoginsUnusableError
 from corral.wire.login import LoginAnswer, RankedServer, WriteCache
 from corral.wire.logins import KnownDevice, LoginSnapshot, SignedLogins, signed_message
@@ -88,22 +88,38 @@ def test_no_file_is_no_error_and_no_answer(kept: KeptLogins) -> None:
         kept.answer("pc1", KEY, None, NOW)
 
 
-def test_wrong_key_unknown_device_and_another_version_are_not_answered(
+def test_wrong_key_unknown_device_and_another_version_are_told_the_same(
     kept: KeptLogins, farm_key: MemoryFarmKey
 ) -> None:
     kept.keep(snapshot(farm_key))
-    with pytest.raises(TokenWrongError):
-        kept.answer("pc1", Token(b"X" * 32), None, NOW)
-    with pytest.raises(LoginAwaitsFarmError, match="pc2"):
-        kept.answer("pc2", KEY, None, NOW)
-    with pytest.raises(LoginAwaitsFarmError):
-        kept.answer("pc1", KEY, "cd" * 32, NOW)
+    said = set()
+    for device, key, running in (
+        ("pc1", Token(b"X" * 32), None),
+        ("pc2", Token(b"X" * 32), None),
+        ("pc2", KEY, None),
+        ("pc1", Token(b"X" * 32), ROOT),
+        ("pc1", KEY, "cd" * 32),
+        # What a device that is not there is compared with opens nothing.
+        ("pc2", Token(bytes(32)), None),
+    ):
+        with pytest.raises(LoginAwaitsFarmError, match=device) as refusal:
+            kept.answer(device, key, running, NOW)
+        said.add(refusal.value.message.replace(device, "NAME"))
+    assert len(said) == 1
 
 
 def test_ticket_that_has_ended_is_not_given_out(kept: KeptLogins, farm_key: MemoryFarmKey) -> None:
     kept.keep(snapshot(farm_key, life=timedelta(hours=1)))
     with pytest.raises(LoginAwaitsFarmError):
         kept.answer("pc1", KEY, None, NOW + timedelta(hours=2))
+
+
+def test_it_tells_how_long_it_is_of_use(kept: KeptLogins, farm_key: MemoryFarmKey) -> None:
+    assert kept.ends(NOW) == ()
+    kept.keep(snapshot(farm_key, life=timedelta(hours=1)))
+    end = (NOW + timedelta(hours=1)).replace(microsecond=0)
+    assert kept.ends(NOW) == (end,)
+    assert kept.ends(end) == ()
 
 
 def test_what_the_farm_has_not_signed_is_refused_and_the_last_one_stays(

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, event, insert
 from tests.contract.things import FARM, device, image, server
+from tests.databases import sqlite_with_tables
 from tests.farm_in_memory import MemoryPorts
 
 from corral.farm.adapters.sql import rows, tables
@@ -16,7 +16,7 @@ from corral.farm.adapters.sql.engine import open_engine
 from corral.farm.adapters.sql.transactions import SqlTransactions
 from corral.farm.application.list_devices import DEVICES
 from corral.farm.application.listing import Wish, page_of
-from corral.farm.bootstrap import Application
+from corral.farm.application.verbs import Application
 from corral.farm.domain.delivery.device import DeviceId, MacAddress, device_name
 
 MANY = 10_000
@@ -36,11 +36,11 @@ def counted() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Iterator[Application]:
-    url = f"sqlite:///{tmp_path / 'farm.db'}"
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """A farm that is only looked at."""
+    url = sqlite_with_tables(tmp_path_factory.mktemp("large") / "farm.db")
     transactions = SqlTransactions(url)
-    transactions.set_up()
     debian = image("debian", 1)
     with transactions.writing() as records:
         records.farm.set_up(FARM)

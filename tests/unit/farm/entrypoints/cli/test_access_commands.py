@@ -2,13 +2,11 @@ from pathlib import Path
 
 import pytest
 from tests.farm_in_memory import FarmInMemory
-from tests.unit.farm.entrypoints.cli.conftest import CommandLine, Said
-from typer.testing import CliRunner
+from tests.unit.farm.entrypoints.cli.conftest import CommandLine, run
 
 from corral.farm.domain.access.account import account_name
 from corral.farm.domain.access.password import Password
 from corral.farm.domain.access.token import Token
-from corral.farm.entrypoints.cli.main import app
 
 PASSWORD = "correct horse battery"  # noqa: S105 - nobody's
 HOME = "192.0.2.1"
@@ -19,20 +17,16 @@ def test_the_secret_of_the_first_administrator_is_printed_once_and_signs_in(
 ) -> None:
     monkeypatch.setenv("CORRAL_FARM", str(tmp_path / "farm"))
 
-    def corral(*arguments: str) -> Said:
-        result = CliRunner().invoke(app, list(arguments), prog_name="corral")
-        return Said(result.exit_code, result.stdout, result.stderr)
-
-    created = corral("farm", "create", "home", "--json").json
+    created = run("farm", "create", "home", "--json").json
     secret = created["administrator"]["one_time_secret"]
     assert created["administrator"]["account"] == "admin"
-    for again in (corral("account", "show", "admin", "--json"), corral("audit", "list", "--json")):
+    for again in (run("account", "show", "admin", "--json"), run("audit", "list", "--json")):
         assert again.code == 0
         assert secret not in again.out
     kept = [path for path in (tmp_path / "farm").rglob("*") if path.is_file()]
     assert kept
     assert not any(secret.encode() in path.read_bytes() for path in kept)
-    shown = corral("account", "show", "admin", "--json").json
+    shown = run("account", "show", "admin", "--json").json
     assert shown["must_change_password"]
     assert shown["roles"][0]["role"] == "farm-administrator"
 
@@ -114,6 +108,34 @@ def test_groups_and_roles(corral: CommandLine) -> None:
     assert corral("group", "change", "team", "--drop", "ada", "--json").json["members"] == []
     assert corral("group", "remove", "team").code == 0
     assert corral("group", "list", "--json").json == []
+
+
+def test_who_may_do_what_is_found_by_filters(corral: CommandLine) -> None:
+    for name in ("ada", "bob"):
+        corral("account", "add", name)
+    corral("group", "add", "team", "--member", "ada")
+    corral("role", "grant", "farm-reader", "--group", "team")
+    corral("role", "grant", "bob", "site-operator", "--site", "default")
+
+    def names(*words: str) -> list[str]:
+        key = "holder" if words[0] == "role" else "name"
+        return [one[key] for one in corral(*words, "--json").json]
+
+    # By whatever it holds: roles of a group are those of its members.
+    assert names("account", "list", "--filter", "role=farm-reader") == ["ada"]
+    assert names("account", "list", "--filter", "group=") == ["admin", "bob"]
+    assert names("account", "list", "--sort", "-name") == ["bob", "admin", "ada"]
+    assert names("group", "list", "--filter", "member=ada") == ["team"]
+    assert names("role", "list", "--filter", "over=default") == ["bob"]
+    assert names("role", "list", "--filter", "group=yes") == ["team"]
+    for name in ("one", "two"):
+        corral("token", "create", name, "admin", "--scope", "*.read")
+    corral("token", "revoke", "one", "--account", "admin")
+    assert names("token", "list", "--filter", "works=yes") == ["two"]
+    assert names("token", "list", "--filter", "scope=server.read") == ["one", "two"]
+    page = corral("token", "list", "--limit", "1", "--json").json
+    rest = corral("token", "list", "--after", page["next"], "--json").json
+    assert [one["name"] for one in page["items"] + rest["items"]] == ["one", "two"]
 
 
 def test_a_token_is_printed_once_and_revoked_by_name(

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 from tests.farm_in_memory import FarmInMemory, disk
-from tests.unit.farm.entrypoints.cli.conftest import CommandLine
-from typer.main import get_command
-from typer.testing import CliRunner
+from tests.unit.farm.entrypoints.cli.conftest import PROGRAM, CommandLine, run
 
+from corral.farm.application.create_backup import BackupWish
+from corral.farm.application.progress import Amounts, Progress
+from corral.farm.domain.backup.backup import Recipient
 from corral.farm.domain.image.image import image_name
-from corral.farm.entrypoints.cli.main import app
+from corral.farm.domain.image.root import RootHash
 from corral.wire.login import LoginAnswer
 
 ADD_S1 = (
@@ -30,7 +31,7 @@ def leaves() -> list[tuple[str, ...]]:
         for name, child in children.items():
             walk(child, (*path, name))
 
-    walk(get_command(app), ())
+    walk(PROGRAM, ())
     return found
 
 
@@ -46,17 +47,17 @@ def with_images(farm: FarmInMemory) -> FarmInMemory:
 
 @pytest.mark.parametrize("path", leaves(), ids=" ".join)
 def test_every_command_takes_json_and_shows_an_example(path: tuple[str, ...]) -> None:
-    result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
-    assert result.exit_code == 0
-    assert "--json" in result.stdout
-    assert f"Example: corral {' '.join(path)}" in result.stdout
+    said = run(*path, "--help", COLUMNS="200")
+    assert said.code == 0
+    assert "--json" in said.out
+    assert f"Example: corral {' '.join(path)}" in said.out
 
 
-@pytest.mark.parametrize("path", [(), *{path[:-1] for path in leaves() if len(path) > 1}])
+@pytest.mark.parametrize("path", sorted({path[:-1] for path in leaves()}))
 def test_a_group_alone_shows_its_commands(path: tuple[str, ...]) -> None:
-    result = CliRunner().invoke(app, list(path))
-    assert result.exit_code == 0
-    assert "Commands" in result.stdout
+    said = run(*path)
+    assert said.code == 0
+    assert "Commands" in said.out
 
 
 def test_a_server_is_added_with_its_addresses(corral: CommandLine) -> None:
@@ -168,6 +169,9 @@ def test_delete_asks_first(corral: CommandLine, with_images: FarmInMemory) -> No
     assert gone.code == 3
     assert "code: version-unknown" in gone.err
     assert "code: version-last" in corral("image", "delete", "debian/2", "--yes").err
+    assert corral("device", "unassign", "pc1", "--json").json["image"] is None
+    assert "nothing" in corral("device", "unassign", "pc1").out
+    assert corral("image", "delete", "debian/2", "--yes").code == 0
 
 
 def test_delete_for_a_program_asks_nobody_and_wants_to_be_told(
@@ -198,6 +202,11 @@ def test_replicate_waits_until_the_server_says_complete(
     said = corral("image", "replicate", "debian", "--to", "s2", "--wait", "--json")
     assert said.code == 0
     assert [r["state"] for r in said.json["replicas"]] == ["complete", "complete"]
+    # Waiting is a task, which everybody sees.
+    (task,) = corral("task", "list", "--json").json
+    assert (task["kind"], task["state"], task["in_terminal"]) == ("replicate", "done", True)
+    assert task["result"] == "s2 hold debian/2"
+    assert task["done_bytes"] == task["total_bytes"] > 0
 
 
 def test_drain_and_undrain(corral: CommandLine, with_images: FarmInMemory) -> None:
@@ -272,9 +281,15 @@ def test_the_farm_check_ends_with_its_own_code(
         both = tuple(with_images.version(f"debian/{number}") for number in (1, 2))
         with_images.report(server, holds=both)
     said = corral("farm", "check")
+    assert (said.code, "backup-missing" in said.out) == (7, True)
+    wish = BackupWish(Path("/backups"), (Recipient("age1somebody"),))
+    with_images.application.create_backup(wish, Progress())
+    assert "login-one-address" in corral("farm", "check").out
+    assert corral("server", "change", "s2", "--management", "127.0.0.1:10811").code == 0
+    said = corral("farm", "check")
     assert said.code == 0
-    assert "backup-missing" in said.out
-    assert "not looked at: certificates" in said.out
+    assert "backup-unverified" in said.out
+    assert "not looked at: stores of two farms" in said.out
 
 
 def test_a_rebalance_is_shown_before_it_is_made(
@@ -293,6 +308,52 @@ def test_a_rebalance_is_shown_before_it_is_made(
     assert "left alone" in again.out or "nothing is moved" in again.out
 
 
+def test_a_paused_task_says_what_goes_on_without_it(
+    corral: CommandLine, with_images: FarmInMemory
+) -> None:
+    with_images.add_server("s2")
+    for kind, said in (
+        (("replicate", "version=debian/2", "to=s2"), "the servers fetch the version all the same"),
+        (("rebalance", "server=s1"), "devices that were asked to move still go"),
+    ):
+        number = str(corral("task", "start", *kind, "--json").json["number"])
+        paused = corral("task", "pause", number)
+        assert f"what goes on: {said}" in paused.out
+        left = corral("task", "cancel", number)
+        assert "what is left: only the watching ends" in left.out
+        assert "what goes on" not in left.out
+    number = str(corral("task", "start", "verify", "server=s1", "--json").json["number"])
+    assert corral("task", "pause", number).out == f"task {number} is paused\n"
+
+
+def test_the_amounts_of_a_rebalance_are_devices(
+    corral: CommandLine, with_images: FarmInMemory
+) -> None:
+    application = with_images.application
+    task = application.begin_task("rebalance", {"server": "s1"}, "here-1")
+    for seconds, done in ((1, 0), (2, 4)):
+        with_images.wait(seconds)
+        application.keep_task(task.number, task.run, Amounts(total_bytes=12, done_bytes=done))
+    shown = corral("task", "show", str(task.number)).out
+    assert "4 of 12 devices, 4 s at 120 devices a minute left" in shown
+    assert "4 of 12 devices" in corral("task", "list").out
+    assert corral("task", "show", str(task.number), "--json").json["counts"] == "devices"
+
+
+def test_the_rules_for_tasks_are_shown_and_set(corral: CommandLine) -> None:
+    assert corral("task", "limit", "--json").json["kept_days"] == 90
+    changed = corral("task", "limit", "--kind", "verify=3", "--keep-days", "30", "--json").json
+    assert (changed["of_kind"]["verify"], changed["kept_days"]) == (3, 30)
+    shown = corral("task", "limit").out
+    assert "verify in the farm" in shown
+    assert "30 days" in shown
+    assert "task-rule-invalid" in corral("task", "limit", "--per-server", "0").err
+    assert "task-kind-unknown" in corral("task", "limit", "--kind", "dance=1").err
+    assert corral("task", "limit", "--kind", "verify").code == 2
+    late = corral("task", "limit", "--keep-days", "9", "--revision", "1")
+    assert "task-rules-changed" in late.err
+
+
 def test_the_rules_of_balance_are_shown_and_set(corral: CommandLine) -> None:
     assert corral("farm", "balance", "--json").json == {
         "automatic": True,
@@ -300,9 +361,34 @@ def test_the_rules_of_balance_are_shown_and_set(corral: CommandLine) -> None:
         "over_percent": 25,
         "least_devices": 5,
         "booting_percent": 20,
+        "revision": 1,
     }
     assert "by hand only" in corral("farm", "balance", "--by-hand", "--over", "40").out
     assert corral("farm", "balance", "--json").json["over_percent"] == 40
     assert json.loads(corral("farm", "balance", "--over", "0", "--json").err)["code"] == (
         "balance-rule-invalid"
     )
+
+
+def test_a_collection_is_planned_without_a_change_and_carried_out_as_a_task(
+    corral: CommandLine, with_images: FarmInMemory
+) -> None:
+    store = with_images.store_of("s1")
+    with_images.report(with_images.application.list_servers()[0].server)
+    assert corral("image", "delete", "debian/1", "--yes").code == 0
+    before = len(store.chunks)
+    planned = corral("store", "collect", "s1", "--dry-run")
+    assert (planned.code, len(store.chunks)) == (0, before)
+    assert "versions kept: 1; 192 KiB needed, 64 KiB not" in planned.out
+    assert "to be freed: 64 KiB" in planned.out
+    assert corral("store", "collect", "s1", "--dry-run", "--json").json["dry_run"] is True
+    done = corral("store", "collect", "s1")
+    assert done.code == 0
+    assert "freed: 64 KiB" in done.out
+    assert len(store.chunks) == before - 1
+    assert "collect" in corral("task", "list").out
+    store.manifests[RootHash("ab" * 32)] = ()
+    told = corral("store", "collect", "s1", "--json").json
+    assert (told["freed_bytes"], told["versions_kept"]) == (0, 2)
+    assert told["unwanted_versions"] == [{"root": "ab" * 32, "names": []}]
+    assert f"does not want it there: {'ab' * 32}" in corral("store", "collect", "s1").out

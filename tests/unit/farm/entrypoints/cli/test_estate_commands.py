@@ -28,6 +28,23 @@ def test_site_from_its_beginning_to_its_end(corral: CommandLine) -> None:
     assert code_of(corral("site", "show", "bern").err) == "site-unknown"
 
 
+def test_farm_is_renamed_and_reached_elsewhere(corral: CommandLine) -> None:
+    said = corral("farm", "change", "--name", "works", "--revision", "1")
+    assert (said.code, "farm works is at revision 2" in said.out) == (0, True)
+    urls = ("https://192.0.2.10:10800", "https://192.0.2.11:10800")
+    changed = corral("farm", "change", "--api-url", urls[0], "--api-url", urls[1], "--json").json
+    assert (changed["name"], changed["api_urls"]) == ("works", list(urls))
+    assert changed["former_api_urls"] == ["http://127.0.0.1:10800"]
+    late = corral("farm", "change", "--name", "other", "--revision", "2")
+    assert (late.code, code_of(late.err)) == (4, "farm-changed")
+    twice = corral("farm", "change", "--api-url", urls[0], "--api-url", urls[0])
+    assert (twice.code, code_of(twice.err)) == (1, "api-urls-invalid")
+    wrong = corral("farm", "change", "--api-url", "192.0.2.10")
+    assert (wrong.code, code_of(wrong.err)) == (1, "api-url-invalid")
+    shown = corral("farm", "show").out
+    assert all(url in shown for url in (*urls, "http://127.0.0.1:10800"))
+
+
 def test_collection_from_its_beginning_to_its_end(corral: CommandLine) -> None:
     corral("site", "add", "basel")
     made = corral("collection", "add", "room-1", "--site", "basel", "--json")
@@ -216,6 +233,12 @@ def test_list_is_filtered_sorted_and_paged(corral: CommandLine, room: FarmInMemo
         ("device", "list"),
         ("session", "list"),
         ("replica", "list"),
+        ("account", "list"),
+        ("group", "list"),
+        ("role", "list"),
+        ("token", "list"),
+        ("task", "list"),
+        ("schedule", "list"),
     ],
     ids=" ".join,
 )
@@ -230,3 +253,29 @@ def test_every_list_says_what_it_can_be_asked(corral: CommandLine, noun: tuple[s
     ):
         refused = corral(*noun, option, value)
         assert (refused.code, code_of(refused.err)) == (1, code)
+
+
+def test_many_devices_are_added_at_once_or_none(corral: CommandLine, tmp_path: Path) -> None:
+    add = ("device", "add", "lab-[001-003]", "--mac", "52:54:00:00:01:fe")
+    tried = corral(*add, "--dry-run")
+    assert (tried.code, tried.out) == (0, "all 3 lines are good: nothing was registered yet\n")
+    done = corral(*add, "--key-folder", str(tmp_path), "--description", "row 1", "--json")
+    assert [one["name"] for one in done.json["registered"]] == ["lab-001", "lab-002", "lab-003"]
+    assert done.json["registered"][0]["key_file"] == str(tmp_path / "lab-001.key")
+    listed = corral("device", "list", "--json").json
+    assert [one["mac"] for one in listed] == [
+        "52:54:00:00:01:fe",
+        "52:54:00:00:01:ff",
+        "52:54:00:00:02:00",
+    ]
+    again = corral("device", "add", "lab-[002-005]", "--mac", "52:54:00:00:03:01")
+    assert again.code == 1
+    assert "2 of 4 lines are bad: nothing was registered" in again.out
+    assert len(corral("device", "list", "--json").json) == 3
+    for words in (
+        ("pc[2-1]", "--mac", "52:54:00:00:04:01"),
+        ("pc[1-2]", "--mac", "52:54:00:00:04:01", "--key-file", "/k"),
+        ("pc1", "--mac", "52:54:00:00:04:01", "--dry-run"),
+    ):
+        wrong = corral("device", "add", *words)
+        assert (wrong.code, code_of(wrong.err)) == (1, "device-series-invalid")

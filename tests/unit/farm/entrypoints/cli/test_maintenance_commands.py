@@ -19,12 +19,13 @@ def _server(farm: FarmInMemory) -> Server:
     return server
 
 
-def report(
+def report(  # noqa: PLR0913 - what a server may say
     farm: FarmInMemory,
     server: Server,
     condition: OverlayCondition,
     *,
     clients: int = 0,
+    written: int = 7,
     sealed: RootHash | None = None,
 ) -> None:
     farm.application.take_server_report(
@@ -32,7 +33,9 @@ def report(
         ServerReport(
             generation=farm.generation,
             overlays=tuple(
-                ReportedOverlay(one.overlay.id, condition, 7, 4096, clients, sealed_root=sealed)
+                ReportedOverlay(
+                    one.overlay.id, condition, written, 4096, clients, sealed_root=sealed
+                )
                 for one in farm.application.configure_server(server.id).overlays
             ),
         ),
@@ -55,6 +58,9 @@ def test_an_update_from_maintenance_to_production(
     assert refused.code == 1
     assert "code: writer-on" in refused.err
     assert "pc1" in refused.err
+    report(farm, server, OverlayCondition.READY, written=0)
+    unchanged = corral("image", "promote", "debian")
+    assert (unchanged.code, "code: nothing-written" in unchanged.err) == (1, True)
     report(farm, server, OverlayCondition.READY)
     sealing = corral("image", "promote", "debian", "--description", "new", "--json").json
     assert (sealing["phase"], sealing["server"]) == ("sealing", "s1")

@@ -12,6 +12,10 @@ from corral.farm.domain.estate.store import FIRST_STORE
 from corral.farm.entrypoints.cli.screen import FarmScreen
 
 
+def snapshot() -> str:
+    return "devices start from the snapshot"
+
+
 def drawn(screen: FarmScreen) -> str:
     console = Console(width=160, record=True, file=None, quiet=False, force_terminal=False)
     with console.capture() as seen:
@@ -25,16 +29,34 @@ def test_farm_is_on_one_screen(farm: FarmInMemory) -> None:
     version = farm.import_disk("debian", disk(1)).version
     device = farm.add_device("pc1", "debian")
     farm.report(first, holds=(version,), sessions=((device, version),))
-    text = drawn(FarmScreen(farm.application))
-    assert "home: 1 of 2 servers online, 1 streams" in text
+    text = drawn(FarmScreen(farm.application, snapshot))
+    assert "home: 1 of 2 servers online, 1 of 1 devices stream" in text
     assert "pc1" in text
     assert "debian/1" in text
     assert "1 in step, 1 unreachable" in text
 
 
+def test_a_low_terminal_cuts_off_streams_and_neither_warnings_nor_what_is_away(
+    farm: FarmInMemory,
+) -> None:
+    servers = [farm.add_server(f"s{number:02}") for number in range(20)]
+    version = farm.import_disk("debian", disk(1)).version
+    devices = [farm.add_device(f"pc{number}", "debian") for number in range(30)]
+    farm.wait(6)
+    for server in servers[:-1]:
+        sessions = tuple((device, version) for device in devices) if server == servers[0] else ()
+        farm.report(server, sessions=sessions)
+    top = drawn(FarmScreen(farm.application, snapshot)).splitlines()[:24]
+    assert "19 of 20 servers online, 30 of 30 devices stream" in top[0]
+    assert any(line.startswith("warning: server s19: it has not reported") for line in top)
+    assert any(line.startswith("s19") and "unknown" in line for line in top)
+    assert any("12 more: corral server list" in line for line in top)
+    assert any(line.startswith("replication:") for line in top)
+
+
 def test_rate_is_that_between_two_reports(farm: FarmInMemory) -> None:
     server = farm.add_server("s1")
-    screen = FarmScreen(farm.application)
+    screen = FarmScreen(farm.application, snapshot)
 
     def report(sent: int) -> None:
         farm.ports.clock.advance(timedelta(seconds=2))
@@ -53,8 +75,8 @@ def test_rate_is_that_between_two_reports(farm: FarmInMemory) -> None:
 
 def test_database_that_is_away_is_said_above_what_was_last_seen(farm: FarmInMemory) -> None:
     farm.add_server("s1")
-    screen = FarmScreen(farm.application)
-    drawn(screen)
+    screen = FarmScreen(farm.application, snapshot)
+    assert "snapshot" not in drawn(screen)
 
     @contextmanager
     def away() -> NoReturn:
@@ -64,4 +86,5 @@ def test_database_that_is_away_is_said_above_what_was_last_seen(farm: FarmInMemo
     farm.ports.transactions.reading = away  # type: ignore[method-assign]
     text = drawn(screen)
     assert "farm-database-unreachable" in text
+    assert "devices start from the snapshot" in text
     assert "s1" in text

@@ -1,6 +1,7 @@
 """The snapshot of logins in an API process."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def logins_of(farm: FarmInMemory, path: Path, stopwatch: Stopwatch) -> Logins:
         show_farm=farm.application.show_farm,
         key=farm.ports.farm_key,
         kept=KeptLogins(path, shown.public_key),
-        farm=shown.id,
+        farm=shown,
         clock=farm.ports.clock,
         monotonic=stopwatch,
     )
@@ -78,13 +79,17 @@ def test_database_is_away_from_the_first_that_finds_nobody_until_one_is_answered
 ) -> None:
     logins = logins_of(ready, tmp_path / "logins.json", stopwatch)
     logins.current()
+    taken_at = ready.ports.clock.now()
     reason = "nobody answers"
     with pytest.raises(FarmDatabaseUnreachableError), logins.watching():
         raise FarmDatabaseUnreachableError(reason)
     assert logins.is_database_away
     said = logins.health("1")
     assert said.is_database_away
-    assert said.logins_taken_at == int(ready.ports.clock.now().timestamp())
+    assert said.logins_age_seconds == 0
+    ready.ports.clock.advance(timedelta(minutes=3))
+    assert logins.health("1").logins_age_seconds == 180
+    assert said.logins_taken_at == int(taken_at.timestamp())
     with logins.watching():
         pass
     assert not logins.is_database_away

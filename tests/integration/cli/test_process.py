@@ -2,15 +2,20 @@
 
 import json
 import os
+import pwd
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from corral.farm.bootstrap import new_farm
+from corral.farm.adapters.clock import SystemClock
+from corral.farm.adapters.farm_folder.login_snapshot import KeptLogins
+from corral.farm.bootstrap import new_farm, open_farm
 from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.farm import api_url, farm_name
+from corral.farm.entrypoints.http.logins import Logins
 from corral.farm.settings import FarmSettings
 
 PROGRAM = "from corral.farm.entrypoints.cli.program import run; run()"
@@ -53,6 +58,34 @@ def test_a_farm_from_its_creation_to_a_device(folder: Path) -> None:
     listed = json.loads(corral(folder, "device", "list", "--json").stdout)
     assert [one["name"] for one in listed] == ["pc1"]
     assert [path.name for path in folder.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_check_of_a_farm_without_its_database_says_what_goes_on(home: Path) -> None:
+    settings = FarmSettings.read(home, {})
+    farm = open_farm(settings)
+    Logins(
+        take=farm.take_login_snapshot,
+        show_farm=farm.show_farm,
+        key=farm.farm_key,
+        kept=KeptLogins(settings.logins_file, farm.farm_key.public_key()),
+        farm=farm.show_farm().farm,
+        clock=SystemClock(),
+        monotonic=time.monotonic,
+    ).current()
+    for path in home.glob("farm.db*"):
+        path.unlink()
+    (home / "farm.db").mkdir()
+    said = corral(home, "farm", "check")
+    assert (said.returncode, said.stderr) == (7, "")
+    shown = " ".join(said.stdout.split())
+    assert "database-unreachable" in shown
+    assert "not looked at: servers" in shown
+    told = json.loads(corral(home, "farm", "check", "--json").stdout)
+    (finding,) = told["findings"]
+    assert finding["object"] == f"database sqlite:///{home / 'farm.db'}"
+    assert f"account {pwd.getpwuid(os.geteuid()).pw_name!r}" in finding["message"]
+    assert "lets 0 of the 0 devices that it knows start meanwhile" in finding["message"]
+    assert told["logins"]["known"] == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""What people do beside an upgrade, or say to it: it stands still until it is accepted."""
+
+from datetime import timedelta
+
+from tests.unit.farm.domain.upgrades import (
+    NEW,
+    NEW_FARM,
+    OLD,
+    OLD_FARM,
+    OLD_SCHEMA,
+    Trial,
+    drained,
+    farm,
+    inventory,
+    next_of,
+    release,
+    told,
+)
+
+from corral.farm.domain.upgrade.blueprint import StepKind
+from corral.farm.domain.upgrade.obstacle import Obstacle
+from corral.farm.domain.upgrade.state import UpgradeEvent
+
+DRAIN_S1 = "drain s1"
+
+
+def test_a_server_that_somebody_upgraded_by_hand_is_named_and_taken_as_it_is_if_accepted() -> None:
+    """S24."""
+    trial = Trial()
+    trial.until(StepKind.DRAIN)
+    trial.see("s2", release=NEW, installed=frozenset({OLD, NEW}))
+    assert "release-unordered server s2" in told(trial.plan())
+    trial.accept("release-unordered server s2")
+    assert next_of(trial) == "canary s2"
+    trial.step()
+    assert next_of(trial) == DRAIN_S1
+    # Once it was looked at, it counts, whatever becomes of the acceptance.
+    trial.now += timedelta(hours=2)
+    assert next_of(trial) == DRAIN_S1
+
+
+def test_what_was_taken_down_by_hand_stands_still_until_somebody_accepts_it() -> None:
+    """S24."""
+    trial = Trial()
+    trial.until(StepKind.DRAIN, "s3")
+    assert trial.server("s1").release == NEW
+    trial.see("s1", release=OLD)
+    assert "release-unordered server s1" in told(trial.plan())
+    trial.run()
+    assert trial.plan().event is None
+    assert trial.plan().blocked[0].risk == "release-unordered server s1"
+    trial.accept("release-unordered server s1")
+    assert next_of(trial) == DRAIN_S1
+
+
+def test_a_release_of_its_own_is_upgraded_once_accepted_and_never_taken_down() -> None:
+    """S24."""
+    own = farm("1.5", schema=OLD_SCHEMA)
+    trial = Trial(inventory(known=(OLD_FARM, own, NEW_FARM)))
+    trial.until(StepKind.DRAIN)
+    trial.see("s1", release=release("1.5"))
+    assert next_of(trial) == "drain s2"
+    trial.accept("release-foreign server s1")
+    assert next_of(trial) == DRAIN_S1
+    trial.see("s1", release=release("2.1"))
+    assert next_of(trial) == "drain s2"
+    trial.accept("release-newer server s1")
+    assert next_of(trial) == "drain s2"
+    assert "release-newer server s1" in told(trial.plan())
+
+
+def test_an_unknown_release_is_named_and_can_be_taken_for_the_old_one() -> None:
+    """S13."""
+    trial = Trial()
+    trial.until(StepKind.DRAIN)
+    trial.see("s1", release=None)
+    assert next_of(trial) == ""
+    assert "release-unknown server s1" in told(trial.plan())
+    trial.accept("release-unknown server s1")
+    assert next_of(trial) == DRAIN_S1
+
+
+def test_after_a_restore_nothing_is_done_until_somebody_has_looked() -> None:
+    """S23."""
+    trial = Trial()
+    trial.until(StepKind.DRAIN)
+    trial.also(epoch=1)
+    assert told(trial.plan()) == ["farm-restored epoch 1"]
+    trial.accept("farm-restored epoch 1")
+    assert next_of(trial) == DRAIN_S1
+
+
+def test_an_acceptance_ends() -> None:
+    trial = Trial()
+    trial.also(rollouts=("laptops",))
+    trial.accept("rollout-under-way rollout laptops", hours=1)
+    trial.until(StepKind.EXPAND)
+    trial.now += timedelta(hours=1)
+    assert trial.plan().step is None
+
+
+def test_paused_means_that_no_step_begins() -> None:
+    """S18."""
+    trial = drained()
+    trial.take(UpgradeEvent.PAUSE)
+    plan = trial.plan()
+    assert plan.step is None
+    assert plan.blocked[0].what.obstacle is Obstacle.UPGRADE_PAUSED
