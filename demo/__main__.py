@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +13,10 @@ from demo.errors import DemoError
 from demo.processes import Programs, Runner
 from demo.report import Report
 from demo.story import Story, Wishes
+from demo.telling import prepare, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
 _EPILOGUE = """\
 exit codes:
@@ -103,49 +102,24 @@ def run(wishes: Wishes) -> int:
     programs = Programs(logs, may_outlive_us=wishes.keep)
     report = Report(guest=wishes.guest, image=str(wishes.image or "built from Debian packages"))
     story = Story(wishes, display, Runner(logs, display), programs, report)
-    signal.signal(signal.SIGTERM, _interrupt)
-    kept = False
-    try:
-        story.tell()
-        kept = wishes.keep
-        code = 0
-    except DemoError as error:
-        display.failure(f"in step “{report.failed_step}”: {error}")
-        code = 1
-    except KeyboardInterrupt:
-        display.failure(f"interrupted in step “{report.failed_step}”")
-        code = 130
-    finally:
-        # Whatever ended the story, what it started ends with it; a second Ctrl-C must not prevent
-        # that.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        display.doing("ending what was started")
+
+    def end() -> None:
         story.close()
-        if kept:
+        if wishes.keep and not report.failed_step:
             story.say_how_to_play(programs.leave_running())
         else:
             programs.stop_all()
-        display.doing("")
         report.write(wishes.build / "demo-result.json")
+
+    code = tell(story.tell, end, report, display)
     _summary(display, report)
     display.fact(f"result: {wishes.build / 'demo-result.json'}; logs: {logs}")
     return code
 
 
 def _prepare(wishes: Wishes, logs: Path) -> None:
-    for program, target in ((wishes.client, "target"), (wishes.corral, "native")):
-        if not program.is_file():
-            message = (
-                f"{program} is not there: run `make {target}` (or `make setup` for everything)"
-            )
-            raise DemoError(message)
-    logs.mkdir(parents=True, exist_ok=True)
-    for old in (*logs.glob("*.log"), *logs.glob("*.initrd"), wishes.build / "demo-result.json"):
-        old.unlink(missing_ok=True)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    programs = {wishes.client: "target", wishes.corral: "native"}
+    prepare(programs, logs, (*logs.glob("*.initrd"), wishes.build / "demo-result.json"))
 
 
 def _summary(display: Display, report: Report) -> None:

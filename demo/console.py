@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CONTROL: Final = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|c)|[\x00-\x08\x0b-\x1f\x7f]")
 _MARK: Final = re.compile(r"CORRAL-(?P<who>BOOT|GUEST) (?P<rest>.*)")
 _WORD: Final = re.compile(r"(?P<key>[a-z_]+)=(?P<value>\S+)")
+_STALL: Final = re.compile(r"verify stall_ms=(?P<ms>\d+)")
 _KERNEL_TROUBLE: Final = re.compile(
     r"I/O error|EXT4-fs error|Buffer I/O|blk_update_request|Input/output error|"
     r"Kernel panic|Oops:|Call Trace"
@@ -67,7 +68,11 @@ class Console:
     packages: list[str] = field(default_factory=list)
     up: Up | None = None
     wrote: Wrote | None = None
+    fed_by: str | None = None
+    """The server that the guest last said it reads from."""
     passes: list[VerifyPass] = field(default_factory=list)
+    stalls: list[float] = field(default_factory=list)
+    """Milliseconds of each wait that was longer than all before, said as it ended."""
     troubles: list[str] = field(default_factory=list)
     failure: str | None = None
     has_ended: bool = False
@@ -130,6 +135,8 @@ class Console:
                 )
             elif mark["rest"].startswith("package "):
                 self.packages.append(mark["rest"].partition(" ")[2])
+            elif mark["rest"].startswith("fed "):
+                self.fed_by = words.get("by")
             elif mark["rest"].startswith("wrote "):
                 self.wrote = Wrote(
                     int(words.get("bytes", "0")),
@@ -138,6 +145,8 @@ class Console:
                 )
         elif (found := parse_pass(line)) is not None:
             self.passes.append(found)
+        elif found_stall := _STALL.search(line):
+            self.stalls.append(float(found_stall["ms"]))
         elif "verify error " in line or _KERNEL_TROUBLE.search(line):
             self.troubles.append(line)
 

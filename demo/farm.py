@@ -59,47 +59,56 @@ class Farm:
     _runner: Runner
     _programs: Programs
     _api_port: int
+    tls: bool = False
+    """Whether its processes speak TLS, though on loopback they need not."""
     _api: Program | None = None
     _streams: dict[str, Program] = field(default_factory=dict)
     _servers: dict[str, Server] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, home: Path, corral: Path, runner: Runner, programs: Programs) -> Farm:
+    def at(
+        cls, home: Path, corral: Path, runner: Runner, programs: Programs, *, tls: bool = False
+    ) -> Farm:
         """Prepare a farm and its stores in ``home``; what was left there is removed."""
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        return cls(home / "farm", corral, runner, programs, free_port())
+        return cls(home / "farm", corral, runner, programs, free_port(), tls)
 
     # what the command line does
 
     def create(self) -> None:
         """Make the farm: its folder, database and key."""
-        self._ask(
+        self.ask(
             "farm", "create", "demo", "--api", self.api_url(_LOOPBACK), what="creating the farm"
         )
 
     def add_server(self, name: str, advertised_host: str) -> Server:
         """Register a server on loopback that devices reach at ``advertised_host``."""
         server = Server(name, free_port(), free_port())
-        self._ask(
-            *("server", "add", name),
-            *("--store", str(self.folder.parent / name)),
-            *("--listen", f"{_LOOPBACK}:{server.stream_port}"),
-            *("--advertise", f"{advertised_host}:{server.stream_port}"),
-            *("--chunks", f"{_LOOPBACK}:{server.chunk_port}"),
-            what=f"adding server {name}",
-        )
-        self._servers[name] = server
+        self.add(server, "--advertise", f"{advertised_host}:{server.stream_port}")
         return server
 
-    def import_image(self, image: str, disk: Path) -> Published:
+    def add(self, server: Server, *more: str) -> None:
+        """Register a server on loopback whose store is beside the farm."""
+        self.ask(
+            *("server", "add", server.name),
+            *("--store", str(self.folder.parent / server.name)),
+            *("--listen", f"{_LOOPBACK}:{server.stream_port}"),
+            *("--chunks", f"{_LOOPBACK}:{server.chunk_port}"),
+            *more,
+            what=f"adding server {server.name}",
+        )
+        self._servers[server.name] = server
+
+    def import_image(self, image: str, disk: Path, *more: str) -> Published:
         """Import a disk as the next version of ``image``; the command shows its own progress."""
         return parse_import(
-            self._ask(
+            self.ask(
                 "image",
                 "import",
                 image,
                 str(disk),
+                *more,
                 what=f"importing {disk.name}",
                 shows_progress=True,
             )
@@ -107,7 +116,7 @@ class Farm:
 
     def replicate(self, version: Published, server: Server) -> int:
         """Have ``server`` fetch what it lacks of ``version``, and wait; give the bytes fetched."""
-        answer = self._ask(
+        answer = self.ask(
             *("image", "replicate", version.name, "--to", server.name, "--wait"),
             what=f"{server.name} fetches the chunks of {version.name} that it lacks",
             shows_progress=True,
@@ -116,7 +125,7 @@ class Farm:
 
     def add_device(self, device: str, mac: str, image: str) -> Path:
         """Register a device that starts from ``image``; give the file with its key."""
-        answer = self._ask(
+        answer = self.ask(
             *("device", "add", device, "--mac", mac, "--image", image),
             what=f"adding device {device}",
         )
@@ -124,7 +133,7 @@ class Farm:
 
     def sent_bytes(self, device: str) -> dict[str, int]:
         """Give what each server has sent to ``device`` in its sessions, as last reported."""
-        return parse_sessions(self._ask("status", what="asking who streams what"), device)
+        return parse_sessions(self.ask("status", what="asking who streams what"), device)
 
     def serving(self, device: str, within_seconds: float) -> str:
         """Name the server that feeds ``device`` right now.
@@ -147,13 +156,16 @@ class Farm:
 
     def api_url(self, host: str) -> str:
         """Give the address of the API for one who reaches this machine as ``host``."""
-        return f"http://{host}:{self._api_port}"
+        return f"{'https' if self.tls else 'http'}://{host}:{self._api_port}"
 
     def start_api(self) -> None:
         """Start the API and wait until it answers."""
         self._api = self._programs.start(
             "api",
-            [*self._command("serve", "api"), "--listen", f"{_LOOPBACK}:{self._api_port}"],
+            [
+                *self._command("serve", "api"),
+                *("--listen", f"{_LOOPBACK}:{self._api_port}", *self._tls_words()),
+            ],
             environment=self._environment(),
         )
         self._wait_for_port(self._api, self._api_port, "the API")
@@ -163,7 +175,10 @@ class Farm:
         configuration = self.folder / "servers" / f"{server.name}.json"
         program = self._programs.start(
             f"stream-{server.name}",
-            [*self._command("serve", "stream"), "--config", str(configuration)],
+            [
+                *self._command("serve", "stream"),
+                *("--config", str(configuration), *self._tls_words()),
+            ],
             environment=self._environment(),
         )
         self._streams[server.name] = program
@@ -175,11 +190,17 @@ class Farm:
         def is_online() -> bool:
             self.expect_running()
             return (
-                parse_server_states(self._ask("status", what="asking who is online"))[server.name]
+                parse_server_states(self.ask("status", what="asking who is online"))[server.name]
                 == "online"
             )
 
         wait_until(is_online, _START_SECONDS, f"the farm did not hear from {server.name}")
+
+    def kill_api(self) -> None:
+        """``kill -9`` the API."""
+        if self._api is not None:
+            self._api.kill()
+            self._api = None
 
     def kill_stream(self, server: Server) -> int:
         """``kill -9`` a server's stream process; returns the process id that it had."""
@@ -203,9 +224,10 @@ class Farm:
 
     # the command line
 
-    def _ask(
+    def ask(
         self, *words: str, what: str, keeps_output: bool = True, shows_progress: bool = False
     ) -> Answer:
+        """Run a command with ``--json``; give what it printed."""
         output = self._runner.run(
             "corral",
             [*self._command(*words), "--json"],
@@ -215,6 +237,17 @@ class Farm:
             shows_progress=shows_progress,
         )
         return parse_answer(" ".join(words[:2]), output)
+
+    def show(self, *words: str) -> list[str]:
+        """Run a command as a person does; give the lines that it printed."""
+        what = f"asking for {' '.join(words[:2])}"
+        output = self._runner.run(
+            "corral", self._command(*words), what=what, environment=self._environment()
+        )
+        return [line.rstrip() for line in output.splitlines() if line.strip()]
+
+    def _tls_words(self) -> list[str]:
+        return ["--tls"] if self.tls else []
 
     def _command(self, *words: str) -> list[str]:
         return [str(self._corral), *words]

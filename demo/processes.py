@@ -28,7 +28,7 @@ from demo.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _SYSTEM_FOLDERS: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _POLL_SECONDS: Final = 0.1
@@ -79,8 +79,9 @@ class Runner:
         environment: Mapping[str, str] | None = None,
         keeps_output: bool = True,
         shows_progress: bool = False,
+        good: Collection[int] = (0,),
     ) -> str:
-        """Run ``command`` and return its standard output.
+        """Run ``command`` and return its standard output; ``good`` are exit codes that may be.
 
         ``what`` is shown meanwhile, with the last line of its standard error and the size of
         ``watch``. ``keeps_output=False`` keeps its standard output, which may hold a secret, out of
@@ -116,7 +117,7 @@ class Runner:
                 self.watcher.doing("")
             if keeps_output:
                 errors.write(output)
-        if process.returncode != 0:
+        if process.returncode not in good:
             raise ProgramFailedError(
                 Path(program).name, process.returncode, complaint(log, start), str(log)
             )

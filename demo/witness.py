@@ -19,6 +19,7 @@ from demo.console import Console
 from demo.processes import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from demo.kernel import Kernel
@@ -47,11 +48,16 @@ class DeviceLogin:
     device: str
     urls: tuple[str, ...]
     key: str = field(repr=False)
+    authority: bytes | None = None
+    """The farm's root certificate, if it speaks TLS."""
 
-    def configuration(self, key_file: str, write_cache: str | None = None) -> bytes:
+    def configuration(
+        self, key_file: str, write_cache: str | None = None, ca_file: str | None = None
+    ) -> bytes:
         """Give the client's configuration file; the key stands in ``key_file``.
 
-        ``write_cache`` is the folder of the write cache in the device's own memory, if it has one.
+        ``write_cache`` is the folder of the write cache in the device's own memory, if it has one,
+        and ``ca_file`` the farm's root certificate, if it speaks TLS.
         """
         login: dict[str, object] = {
             "urls": list(self.urls),
@@ -60,6 +66,8 @@ class DeviceLogin:
         }
         if write_cache is not None:
             login["write_cache"] = write_cache
+        if ca_file is not None:
+            login["ca_file"] = ca_file
         return json.dumps({"login": login}).encode()
 
 
@@ -92,20 +100,28 @@ class Guest:
         login: DeviceLogin,
         folder: Path,
         programs: Programs,
+        within: Sequence[str] = (),
+        wishes: str = "",
     ) -> Guest:
         """Power the machine on.
 
         ``base`` is an initramfs; the key is appended to it, never put on a command line.
+        ``within`` stands before the command, and says where it runs. ``wishes`` is what its probe
+        reads of how to read, and what to say.
         """
+        ca_file = None if login.authority is None else "/etc/corral/ca.pem"
+        cache = "/run/corral/cache"
         secrets = {
-            "target.json": login.configuration("/etc/corral/device.key", "/run/corral/cache"),
+            "target.json": login.configuration("/etc/corral/device.key", cache, ca_file),
             "device.key": login.key.encode(),
+            "ca.pem": login.authority or b"",
+            "probe": wishes.encode(),
         }
         initrd = folder / f"{name}.initrd"
         initrd.touch(mode=0o600)
         initrd.write_bytes(base + initramfs.personality(secrets))
         command = [
-            "qemu-system-x86_64",
+            *(*within, "qemu-system-x86_64"),
             *(
                 "-accel",
                 "tcg,thread=multi,tb-size=256",
@@ -120,7 +136,7 @@ class Guest:
             *("-kernel", str(kernel.image), "-initrd", str(initrd), "-append", _COMMAND_LINE),
         ]
         started_at = time.monotonic()
-        console, program = _listen(name, command, folder, programs)
+        console, program = listen(name, command, folder, programs)
         return cls(console, started_at, programs, program, initrd)
 
     def stop(self) -> None:
@@ -164,10 +180,10 @@ class Reader:
 
         def is_listening() -> bool:
             programs.expect_running(serve)
-            return _is_listened_at(disk)
+            return is_listened_at(disk)
 
         wait_until(is_listening, _SOCKET_SECONDS, f"the client did not serve {disk}")
-        console, verify = _listen(
+        console, verify = listen(
             name, [str(client), "verify", "--unix", str(disk), "--root", root], folder, programs
         )
         return cls(console, started_at, programs, [verify, serve], [key, configuration, disk])
@@ -180,12 +196,13 @@ class Reader:
             file.unlink(missing_ok=True)
 
 
-def _is_listened_at(path: Path) -> bool:
+def is_listened_at(path: Path) -> bool:
+    """Whether somebody listens at a socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
 
 
-def _listen(
+def listen(
     name: str, command: list[str], folder: Path, programs: Programs
 ) -> tuple[Console, Program]:
     """Start ``command``; feed its lines to a console, and with their times to a log."""
