@@ -22,10 +22,10 @@ DEMO_ARGS ?=
 # to make, the next file.
 ON_ALL_CORES := --numprocesses auto --dist worksteal
 FILES_ON_ALL_CORES := --numprocesses auto --dist loadfile
-PARTS := setup lint types layers docs test-fast test-pg test-native test-integration test-compat test-e2e fuzz deny
+PARTS := setup lint types layers docs test-fast test-thorough test-pg test-native test-integration test-compat test-e2e fuzz deny
 
 .DEFAULT_GOAL := help
-.PHONY: always help setup system env native target demo demo-offline demo-upgrade fmt lint types layers test test-fast test-pg test-native test-integration test-compat test-e2e fuzz deb kit bench bench-quick bench-fleet accept docs lock deny ci clean
+.PHONY: always help setup system env native target demo demo-offline demo-upgrade fmt lint types layers test test-fast test-thorough test-pg test-native test-integration test-compat test-e2e fuzz deb kit bench bench-quick bench-fleet accept docs lock deny ci clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,8 +91,11 @@ types: native ## mypy strict; the binding's stub against the binding
 layers: env ## the import contracts
 	@PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
-test-fast: env ## unit and contract tests on memory and SQLite
-	@$(BIN)/python -m pytest -q $(ON_ALL_CORES) -m "not postgresql" tests/unit tests/contract tests/simulation
+test-fast: env ## unit and contract tests on memory and SQLite, but those that take seconds each
+	@$(BIN)/python -m pytest -q $(ON_ALL_CORES) -m "not postgresql and not thorough" tests/unit tests/contract
+
+test-thorough: env ## those that take seconds each: state machines, a kill at every act, each step of the schema, simulated upgrades
+	@$(BIN)/python -m pytest -q $(ON_ALL_CORES) -m "not postgresql and thorough" tests/unit tests/contract tests/simulation
 
 test-pg: env ## the same contract on a PostgreSQL of its own, and what only that can do
 	@$(BIN)/python -m pytest -q $(FILES_ON_ALL_CORES) -m postgresql tests/unit tests/contract tests/integration

@@ -32,6 +32,8 @@ from tests.contract.things import FARM, NOW, later
 if TYPE_CHECKING:
     from tests.postgresql import PostgreSQL
 
+pytestmark = pytest.mark.thorough
+
 BACKUP = BackupId(UUID(int=7))
 FILE = Path("/backups/one.corral-backup")
 AT_HEAD = (BACKUP, SeenSchema(schema.OWN.head, schema.OWN.head), FILE)

@@ -15,6 +15,8 @@ from corral.engine.domain.machine.stage import AT_REST, MAXIMUM_LAPS, TRANSITION
 from corral.engine.domain.machine.steps import Become, StartMachine, Wait, Waiting
 from corral.engine.domain.report import MachineState, report
 
+pytestmark = pytest.mark.thorough
+
 
 def root(number: int) -> str:
     return version(number).root

@@ -13,6 +13,8 @@ from corral.engine.domain.failures import StateUnusableError
 from corral.engine.domain.slots.record import GivenUpKit, Kit, Slot, Slots
 from corral.engine.domain.slots.stage import KitStage
 
+pytestmark = pytest.mark.thorough
+
 _SOURCES: Final = Path(__file__).parents[3] / "src"
 ROOT: Final = "ab" * 32
 KIT: Final = Kit("2.0", ROOT, 1)

@@ -7,6 +7,7 @@ after each.
 
 from pathlib import Path
 
+import pytest
 from tests.farm_in_memory import disk
 from tests.unit.farm.application.machine.access import AccessSteps, remember
 from tests.unit.farm.application.machine.computers import ComputerSteps, ask
@@ -30,6 +31,8 @@ from corral.farm.domain.delivery.device import MacAddress, device_name
 from corral.farm.domain.estate.address import Address
 from corral.farm.domain.estate.server import server_name
 from corral.farm.domain.image.image import image_name
+
+pytestmark = pytest.mark.thorough
 
 ADA, BOB = account_name("ada"), account_name("bob")
 PASSWORD = Password("correct horse battery")

@@ -6,6 +6,7 @@ that nobody holds up has ended.
 
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,6 +29,8 @@ from corral.farm.domain.task.number import TaskNumber
 from corral.farm.domain.task.state import TaskState
 from corral.farm.domain.task.task import Failure, Task
 from corral.farm.domain.task.worker import SILENCE, Worker
+
+pytestmark = pytest.mark.thorough
 
 DISK = Path("/disks/golden")
 NOTHING = Amounts()

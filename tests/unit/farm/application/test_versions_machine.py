@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -31,6 +32,8 @@ from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.domain.image.standing import TRANSITIONS, Standing
 from corral.farm.domain.image.version import Access, VersionName, VersionNumber
+
+pytestmark = pytest.mark.thorough
 
 DEBIAN = ImageName("debian")
 DISK = Path("/disks/debian")

@@ -31,6 +31,8 @@ from corral.farm.domain.rollout.member import Member, MemberEvent, MemberState
 from corral.farm.domain.rollout.moves import Course, moved, resumed
 from corral.farm.domain.rollout.state import RolloutEvent, RolloutState
 
+pytestmark = pytest.mark.thorough
+
 ONE = st.integers(0, 11)
 GATES = st.builds(
     Gate,

@@ -20,6 +20,8 @@ from corral.farm.domain.errors import DomainError
 from corral.farm.domain.supervision.record import Supervision
 from corral.wire import kit as wire
 
+pytestmark = pytest.mark.thorough
+
 ROOT: Final = "ab" * 32
 AT_REST: Final = Supervision(active="1.0")
 

@@ -19,6 +19,8 @@ from corral.farm.application.listing import Wish, page_of
 from corral.farm.application.verbs import Application
 from corral.farm.domain.delivery.device import DeviceId, MacAddress, device_name
 
+pytestmark = pytest.mark.thorough
+
 MANY = 10_000
 
 

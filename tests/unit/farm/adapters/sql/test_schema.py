@@ -33,6 +33,8 @@ from corral.farm.domain.upgrade.schema import Half
 if TYPE_CHECKING:
     from tests.postgresql import PostgreSQL
 
+pytestmark = pytest.mark.thorough
+
 
 def set_up(url: str) -> Engine:
     transactions = SqlTransactions(url)
