@@ -73,11 +73,9 @@ pub(crate) async fn run(arrival: Arrival, shared: Arc<Shared>, tally: Arc<Tally>
         return;
     };
     // In a box, so that its state does not lie in the connection for as long as that lives.
-    let handshake = Box::pin(shake_hands(
-        &mut socket,
-        access,
-        requires_tls,
-        &shared,
+    let handshake = Box::pin(shared.admission.in_turn(
+        shake_hands(&mut socket, access, requires_tls, &shared, &tally),
+        &shared.limits,
         &tally,
     ));
     let logged_in = match tokio::time::timeout(shared.limits.handshake_for, handshake).await {

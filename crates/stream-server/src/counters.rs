@@ -50,6 +50,8 @@ macro_rules! counters {
             $($(#[$documentation])* pub $name: u64,)*
             /// Sessions at this moment.
             pub sessions: u64,
+            /// The most handshakes that have been under way at once.
+            pub most_handshakes: u64,
             /// Answered requests by how long they took, from receipt to the last byte given to the socket: one bucket for
             /// each bound in [`LATENCY_BUCKETS_MICROSECONDS`] and one for longer ones.
             pub latency: [u64; BUCKETS],
@@ -58,7 +60,7 @@ macro_rules! counters {
         impl Counters {
             /// Every count but the histogram's with its name, for those who pass them on.
             pub fn named(&self) -> Vec<(&'static str, u64)> {
-                vec![$((stringify!($name), self.$name),)* ("sessions", self.sessions)]
+                vec![$((stringify!($name), self.$name),)* ("sessions", self.sessions), ("most_handshakes", self.most_handshakes)]
             }
 
             pub(crate) fn add(&mut self, tally: &Tally) {
@@ -74,6 +76,8 @@ macro_rules! counters {
 counters! {
     /// Connections accepted.
     connections,
+    /// Handshakes that waited for their turn.
+    waited_handshakes,
     /// Logins granted.
     logins,
     /// Logins refused: no such export.

@@ -8,6 +8,7 @@
 //! chunk holds up nobody else. What is served is a [`Version`], the store's or a test's, which any number of
 //! clients read, or a [`Disk`], which one client reads and writes.
 
+mod admission;
 pub mod chunk_http;
 mod chunk_service;
 mod clock;

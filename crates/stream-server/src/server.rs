@@ -211,6 +211,7 @@ impl StreamServer {
             counters.add(tally);
         }
         counters.sessions = u64::try_from(self.shared.sessions.len()).unwrap_or(u64::MAX);
+        counters.most_handshakes = self.shared.admission.most();
         counters
     }
 

@@ -38,8 +38,12 @@ pub struct Listener {
 pub struct Limits {
     /// Connections at once; more are closed as they come.
     pub connections: usize,
-    /// How long a handshake may take.
+    /// How long a handshake may take, from the connection on.
     pub handshake_for: Duration,
+    /// Handshakes at once; more wait for their turn.
+    pub handshakes: usize,
+    /// How long a handshake counts as one of these.
+    pub handshake_turn: Duration,
     /// How long a client may take nothing of what is ready for it.
     pub stalled_for: Duration,
     /// Requests of one connection that wait for cold chunks at once. More are not read from its socket.
@@ -59,6 +63,8 @@ impl Default for Limits {
         Self {
             connections: 4096,
             handshake_for: Duration::from_secs(10),
+            handshakes: 64,
+            handshake_turn: Duration::from_millis(250),
             stalled_for: Duration::from_secs(30),
             waiting_requests: 1024,
             waiting_bytes: 64 * 1024 * 1024,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::admission::Admission;
 use crate::counters::Tally;
 use crate::export::{Export, ExportTable};
 use crate::session::Sessions;
@@ -23,6 +24,7 @@ pub(crate) enum Mood {
 
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
+    pub(crate) admission: Admission,
     pub(crate) key: TicketKey,
     pub(crate) certificate: Arc<Shown>,
     pub(crate) sessions: Sessions,
@@ -44,6 +46,7 @@ impl Shared {
         reactors: usize,
     ) -> Self {
         Self {
+            admission: Admission::new(&limits),
             limits,
             key,
             certificate,

@@ -2,6 +2,9 @@
 //!
 //! Everything runs on one thread. State is borrowed for the length of an event and never over an `await`.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

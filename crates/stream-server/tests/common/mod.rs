@@ -29,7 +29,7 @@ use stream_server::{
 
 pub(crate) const CHUNK: u64 = 65_536;
 /// Longer than anything here takes, however busy the machine is: a test that comes here hangs.
-const HANGS_AFTER: Duration = Duration::from_mins(1);
+pub(crate) const HANGS_AFTER: Duration = Duration::from_mins(1);
 const LOOKS_EVERY: Duration = Duration::from_millis(5);
 
 /// A version in a temporary file. Its chunks are ready unless they are made cold, which is until they are released.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from corral.wire.server import ScrubReport
 
 CONTENT_TYPE: Final = exposition.CONTENT_TYPE_LATEST
-_GAUGES: Final = frozenset({"sessions", "relay_computers", "relay_undelivered"})
+_GAUGES: Final = frozenset({"sessions", "most_handshakes", "relay_computers", "relay_undelivered"})
 
 
 class StreamMetrics(Collector):
