@@ -17,6 +17,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON_ROOMS := src tests tools demo bench crates/native/python
 FUZZ_SECONDS ?= 30
+HISTORIES ?= 1000000
+HISTORIES_PYTHON ?= $(BIN)/python
 DEMO_ARGS ?=
 # Whichever core has nothing to do takes the next test; or, where the tests of a file share what is dear
 # to make, the next file.
@@ -25,7 +27,7 @@ FILES_ON_ALL_CORES := --numprocesses auto --dist loadfile
 PARTS := setup lint types layers docs test-fast test-thorough test-pg test-native test-integration test-compat test-e2e fuzz deny
 
 .DEFAULT_GOAL := help
-.PHONY: always help setup system env native target demo demo-offline demo-upgrade fmt lint types layers test test-fast test-thorough test-pg test-native test-integration test-compat test-e2e fuzz deb kit bench bench-quick bench-fleet accept docs lock deny ci clean
+.PHONY: always help setup system env native target demo demo-offline demo-upgrade fmt lint types layers test test-fast test-thorough test-pg test-native test-integration test-compat test-e2e fuzz deb kit bench bench-quick bench-fleet histories accept docs lock deny ci clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +142,12 @@ bench-quick: setup ## one short pass of the same, kept in build/
 
 bench-fleet: setup ## what 125 to 1,000 engines cost one server; writes bench/results/fleet.json and the page
 	@$(BIN)/python -m bench.fleet
+
+# Only what nobody else wants of the cores: the next idle second is as good as this one. Which Python
+# plays makes no difference to a history: name a faster one, with hypothesis on its path.
+histories: env ## HISTORIES random upgrades of simulated farms from seed 5,000 on; goes on where it was ended
+	@mkdir -p build
+	PYTHONPATH=src:.$${PYTHONPATH:+:$$PYTHONPATH} chrt --idle 0 nice -n 19 $(HISTORIES_PYTHON) -m tests.simulation.upgrade --histories $(HISTORIES) --seed 5000 --processes "$$(nproc)" --into build/upgrades.json
 
 accept: env ## rewrite the pages and diagrams that are made from the code, to be read in review
 	@mkdir -p build
