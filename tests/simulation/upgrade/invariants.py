@@ -117,9 +117,11 @@ def _again(world: World, step: Step, machine: Machine) -> None:
     last = same[-1].generation
     if step.kind is StepKind.CANARY:
         canary = records.canaries.get(machine.id)
+        # What was asked for before a restore is read by nobody any more.
+        is_asked = done[-1] is same[-1] and same[-1].epoch == records.epoch
         if canary is not None and canary.blueprint == last and canary.problem:
             world.break_(f"P7 {machine.name} is read again, and nobody has said so")
-        elif done[-1] is same[-1] and (canary is None or canary.blueprint < last):
+        elif is_asked and (canary is None or canary.blueprint < last):
             world.break_(f"P10 {machine.name} is read while it is read")
     elif step.kind in (StepKind.INSTALL, StepKind.SWITCH):
         orders = [one for one in done if one.step.kind in ORDERS]
