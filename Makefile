@@ -146,8 +146,7 @@ bench-fleet: setup ## what 125 to 1,000 engines cost one server; writes bench/re
 # Only what nobody else wants of the cores: the next idle second is as good as this one. Which Python
 # plays makes no difference to a history: name a faster one, with hypothesis on its path.
 histories: env ## HISTORIES random upgrades of simulated farms from seed 5,000 on; goes on where it was ended
-	@mkdir -p build
-	PYTHONPATH=src:.$${PYTHONPATH:+:$$PYTHONPATH} chrt --idle 0 nice -n 19 $(HISTORIES_PYTHON) -m tests.simulation.upgrade --histories $(HISTORIES) --seed 5000 --processes "$$(nproc)" --into build/upgrades.json
+	@PYTHONPATH=src:.$${PYTHONPATH:+:$$PYTHONPATH} chrt --idle 0 nice -n 19 $(HISTORIES_PYTHON) -m tests.simulation.upgrade --histories $(HISTORIES) --seed 5000 --processes "$$(nproc)" --into bench/results/histories.json
 
 accept: env ## rewrite the pages and diagrams that are made from the code, to be read in review
 	@mkdir -p build
