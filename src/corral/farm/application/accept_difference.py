@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from corral.farm.application.look_at_restored import look_at_restored
 from corral.farm.application.note_holdings import replica_of
+from corral.farm.application.overlays_in_force import overlay_of
 from corral.farm.application.spread_versions import spread_versions
 from corral.farm.domain.access.audit import Entry
 from corral.farm.domain.backup.adoption import plan_adoption
@@ -20,7 +21,6 @@ from corral.farm.domain.backup.errors import (
 from corral.farm.domain.computer.check_in import GivenOrders
 from corral.farm.domain.image.change import ADOPT, VersionChange
 from corral.farm.domain.image.image import Image, ImageId
-from corral.farm.domain.image.overlay import Overlay
 from corral.farm.domain.image.standing import Standing
 from corral.farm.domain.image.version import (
     Access,
@@ -197,22 +197,7 @@ class AcceptDifference:
         for known in records.overlays.of_device(held.device_id):
             if (known.image_id, known.kind) == (base.image_id, held.kind):
                 records.overlays.remove(known.id)
-        records.overlays.add(
-            Overlay(
-                id=held.id,
-                kind=held.kind,
-                image_id=base.image_id,
-                number=name.number,
-                device_id=held.device_id,
-                server_id=server_id,
-                base=held.base,
-                size_bytes=base.size_bytes,
-                limit_bytes=held.limit_bytes,
-                created_at=now,
-                created_by=str(self._actor),
-                opened_at=now,
-            )
-        )
+        records.overlays.add(overlay_of(held, server_id, base, now, str(self._actor)))
 
     def _note(self, records: Records, version: Version, now: datetime) -> None:
         change = VersionChange(version.image_id, version.number, now, str(self._actor), ADOPT)

@@ -13,6 +13,7 @@ from corral.farm.application.choose_servers import (
     supposed_caller,
 )
 from corral.farm.application.note_releases import note_releases
+from corral.farm.application.overlays_in_force import held_version
 from corral.farm.application.start_overlay import (
     Told,
     export_of,
@@ -122,7 +123,7 @@ class LogDeviceIn:
         ``VersionWaitsError``, ``NoServerForVersionError``, ``NoRoomForDeviceError``,
         ``RunningVersionUnknownError``, ``CacheDiskMissingError``; for what it writes to on a server
         ``OverlayNotReadyError``, ``OverlaySealingError``, ``OverlayServerAwayError``,
-        ``OverlayFailedError``.
+        ``OverlayFailedError``; ``FarmObservesError`` if nobody knows yet whether it has its own.
         """
         told = told or Told()
         now = self._clock.now()
@@ -216,27 +217,10 @@ def answer_to_login(  # noqa: PLR0913, PLR0917 - what is asked, and whom
 
 def _version_that_runs(records: Records, device: Device, root: RootHash) -> Version:
     given = (v for v in records.versions.with_root(root) if device.may_run(v.image_id))
-    version = running_version(given) or _held_version(records, device, root)
+    version = running_version(given) or held_version(records, device, root)
     if version is None:
         raise RunningVersionUnknownError(device.name, root)
     return version
-
-
-def _held_version(records: Records, device: Device, root: RootHash) -> Version | None:
-    """Give one that the farm has signed once, and does not know since it was restored."""
-    for said in records.observations.all():
-        for held in () if said.settled_at is not None else said.versions:
-            image = records.images.find(held.name.image) if held.root == root else None
-            if image is not None and device.may_run(image.id):
-                return Version(
-                    image_id=image.id,
-                    name=held.name,
-                    root=root,
-                    size_bytes=held.size_bytes,
-                    signature=held.signature,
-                    published_at=said.heard_at,
-                )
-    return None
 
 
 def _note(

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.kind_of_device import kind_of
 from corral.farm.application.note_releases import versions_as_of, wait_of
+from corral.farm.application.overlays_in_force import (
+    held_version,
+    overlays_in_force,
+    refuse_unheard,
+)
 from corral.farm.domain.delivery.errors import (
     DeviceUnassignedError,
     ImageWithoutVersionError,
@@ -90,9 +95,8 @@ def start_of(records: Records, device: Device, told: Told, now: datetime) -> Sta
     image = records.images.with_id(device.assignment.image_id)
     setting = setting_of(records, device, image)
     cache = used_cache(device, setting, told)
-    mine = {
-        one.kind: one for one in records.overlays.of_device(device.id) if one.image_id == image.id
-    }
+    in_force = overlays_in_force(records, device)
+    mine = {one.kind: one for one in reversed(in_force) if one.image_id == image.id}
     for kind, applies in (
         (OverlayKind.MAINTENANCE, True),
         (OverlayKind.CUSTOM, image.mode is ImageMode.CUSTOM),
@@ -122,7 +126,8 @@ def prepare_start(  # noqa: PLR0913, PLR0917 - what one start needs
 ) -> None:
     """Give up what a start gives up, and have a server make what the device will write to.
 
-    Raises what :func:`start_of` and ``choose`` raise.
+    Raises what :func:`start_of` and ``choose`` raise; ``FarmObservesError`` if the device may have
+    a disk of its own on a server that a restored farm has not heard of.
     """
     start = start_of(records, device, told, now)
     kept = None if start.overlay is None else start.overlay.id
@@ -136,6 +141,8 @@ def prepare_start(  # noqa: PLR0913, PLR0917 - what one start needs
     limit = None
     if start.kind.is_cache:
         limit = start.setting.limit_bytes
+    else:
+        refuse_unheard(records)
     records.overlays.add(
         Overlay(
             id=OverlayId(ids.new()),
@@ -186,7 +193,7 @@ def running_overlay(records: Records, device: Device, root: RootHash) -> Overlay
     return next(
         (
             overlay
-            for overlay in records.overlays.of_device(device.id)
+            for overlay in overlays_in_force(records, device)
             if overlay.base == root
             and overlay.opened_at is not None
             and overlay.phase is OverlayPhase.OPEN
@@ -207,7 +214,7 @@ def used_cache(device: Device, setting: CacheSetting, told: Told) -> WriteCache:
 
 def _base(records: Records, device: Device, overlay: Overlay) -> Version:
     below = (v for v in records.versions.with_root(overlay.base) if v.image_id == overlay.image_id)
-    version = running_version(below)
+    version = running_version(below) or held_version(records, device, overlay.base)
     if version is None:
         raise RunningVersionUnknownError(device.name, overlay.base)
     return version

@@ -1,20 +1,13 @@
 """A farm that was restored observes, and then takes over what is newer than its backup."""
 
-from dataclasses import dataclass, field
-
 import pytest
-from tests.farm_in_memory import FarmInMemory, MemoryPorts, disk
+from tests.farm_in_memory import FarmInMemory, disk
 from tests.unit.farm.application.computing import Laptop
+from tests.unit.farm.application.restored import WHY, Restored
 
-from corral.farm.adapters.memory.records import MemoryTransactions
-from corral.farm.adapters.memory.state import State
 from corral.farm.application.accept_difference import ACCEPTED
 from corral.farm.application.note_holdings import Holdings
-from corral.farm.application.take_server_report import (
-    ReportedReplica,
-    ReportedSession,
-    ServerReport,
-)
+from corral.farm.application.take_server_report import ServerReport
 from corral.farm.domain.access.audit import AuditFilter
 from corral.farm.domain.backup.errors import (
     AcceptanceReasonMissingError,
@@ -27,96 +20,10 @@ from corral.farm.domain.backup.observation import HeldVersion
 from corral.farm.domain.computer.check_in import MachineState, SeenMachine
 from corral.farm.domain.computer.computer import computer_name
 from corral.farm.domain.computer.errors import ComputerAheadError
-from corral.farm.domain.delivery.device import Device
 from corral.farm.domain.delivery.errors import RunningVersionUnknownError
-from corral.farm.domain.estate.server import Server
-from corral.farm.domain.image.replica import ReplicaState
 from corral.farm.domain.image.root import RootHash
 from corral.farm.domain.image.standing import Standing
 from corral.farm.domain.image.version import Version, VersionName
-
-WHY = "the disk broke"
-
-
-@dataclass
-class Restored:
-    """A farm with two servers that have version 1, and what becomes of it."""
-
-    transactions: MemoryTransactions = field(default_factory=MemoryTransactions)
-    farm: FarmInMemory = field(init=False)
-    servers: dict[str, Server] = field(default_factory=dict)
-    backup: State = field(init=False)
-    holds: dict[str, Holdings] = field(default_factory=dict)
-    """What each server holds by what it was told last."""
-
-    def __post_init__(self) -> None:
-        self.farm = FarmInMemory(MemoryPorts(transactions=self.transactions))
-        self.servers = {name: self.farm.add_server(name) for name in ("s1", "s2")}
-        self.publish(1)
-        self.backup = self.transactions.kept()
-
-    def publish(self, filling: int) -> Version:
-        """Publish another version on both servers."""
-        made = self.farm.import_disk("golden", disk(filling)).version
-        self.farm.replicate(made, self.servers["s2"])
-        return made
-
-    def restore(self) -> None:
-        """Go back to the backup; servers remember what they were told."""
-        for name, server in self.servers.items():
-            told = self.farm.application.configure_server(server.id)
-            whole = {one.root: one for one in told.replicas}
-            self.holds[name] = Holdings(
-                told.generation,
-                tuple(
-                    HeldVersion(
-                        one.name,
-                        one.root,
-                        one.signature,
-                        whole[one.root].size_bytes,
-                        one.standing,
-                        is_offered=True,
-                        is_complete=True,
-                    )
-                    for one in told.exports
-                ),
-            )
-        self.transactions.put_back(self.backup)
-        self.farm.begin_to_observe()
-
-    def hear(self, *names: str, sessions: tuple[tuple[Device, str], ...] = ()) -> None:
-        """Let servers report, as those that follow the restored farm do."""
-        for name in names or tuple(self.servers):
-            self.farm.application.take_server_report(
-                self.servers[name].id,
-                ServerReport(
-                    generation=self.farm.generation,
-                    replicas=tuple(
-                        ReportedReplica(
-                            one.root, ReplicaState.COMPLETE, one.size_bytes, one.size_bytes
-                        )
-                        for one in self.holds[name].versions
-                    ),
-                    sessions=tuple(
-                        ReportedSession(
-                            device.id, export, "192.0.2.9:40000", self.farm.ports.clock.now(), 7
-                        )
-                        for device, export in sessions
-                    ),
-                    holdings=self.holds[name],
-                ),
-            )
-
-    def codes(self) -> list[str]:
-        shown = self.farm.application.show_difference()
-        return [f"{one.kind.code} {one.thing}" for one in shown.differences]
-
-    def exports(self, name: str) -> list[str]:
-        told = self.farm.application.configure_server(self.servers[name].id)
-        return [str(one.name) for one in told.exports]
-
-    def accept(self) -> None:
-        self.farm.application.accept_difference(WHY)
 
 
 @pytest.fixture
