@@ -27,6 +27,7 @@ from corral.farm.adapters.farm_folder.private_file import (
 from corral.farm.adapters.farm_folder.secret_files import FolderSecretFiles
 from corral.farm.adapters.folder_actor import folder_actor
 from corral.farm.adapters.randomness import RandomIds, RandomTokens
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.application.list_backups import BackupView
 from corral.farm.application.ports.backups import Member, NewFarm
 from corral.farm.application.restore_farm import RestoreFarm
@@ -80,6 +81,7 @@ class FolderPorts:
         self.attempts = SharedAttempts()
         self.ids = RandomIds()
         self.tokens = RandomTokens()
+        self.scratch = TemporaryScratch()
         self.image_locks = FileImageLocks(settings.locks_folder)
         self.secret_files = FolderSecretFiles(settings.folder)
         self.farm_files = FolderFarmFiles(settings.folder)
@@ -201,7 +203,7 @@ class FolderPorts:
         """Guests that QEMU runs on this machine."""
         from corral.farm.adapters.qemu.guest_tools import QemuGuestTools  # noqa: PLC0415 - dear
 
-        return QemuGuestTools()
+        return QemuGuestTools(self.scratch)
 
     @cached_property
     def disk_files(self) -> DiskFiles:

@@ -1,9 +1,9 @@
 """An image's own guest installs newer guest tools in it, between processes that are shipped."""
 
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -29,6 +29,14 @@ _GUEST_SECONDS: Final = 900.0
 
 
 @pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where workers have what is not kept; its path is short, as those of sockets must be."""
+    with TemporaryDirectory() as name:
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
+@pytest.fixture
 def office(workshop: Workshop, tmp_path: Path) -> Workshop:
     """A farm whose release puts guest tools 2.0 into images."""
     ask = workshop.corral.ask
@@ -48,9 +56,9 @@ def publish(office: Workshop, image: str, disk: Path) -> None:
     ask("image", "machine", image, "--memory", "256")
 
 
-def left_behind() -> set[str]:
-    """Give what republishing has in the folder for what is not kept."""
-    return {one.name for one in Path(tempfile.gettempdir()).glob("corral-republish-*")}
+def left_behind(scratch: Path) -> list[Path]:
+    """Give what republishing has on this machine that is not kept."""
+    return sorted(scratch.glob("corral-scratch-republish-*"))
 
 
 def republish(office: Workshop, *words: str) -> int:
@@ -80,11 +88,12 @@ def shown(office: Workshop) -> dict[str, Any]:
     return single
 
 
-def test_one_action_puts_the_tools_in_force_into_an_image(office: Workshop, guests: Guests) -> None:
+def test_one_action_puts_the_tools_in_force_into_an_image(
+    office: Workshop, guests: Guests, scratch: Path
+) -> None:
     """S52, S53: marked, republished by its own guest, and started by nobody who is not staged."""
     disk = guests.first.path
     publish(office, "debian", disk)
-    before = left_behind()
     assert shown(office)["republish_needed"] is True
     (marked,) = office.corral.ask("image", "republish", "--dry-run")
     assert (marked["image"], marked["version"], marked["problem"]) == ("debian", "debian/1", None)
@@ -107,7 +116,7 @@ def test_one_action_puts_the_tools_in_force_into_an_image(office: Workshop, gues
     needless = office.corral.refusal("image", "republish", "debian")
     assert needless.code == "republish-needless"
     assert "debian/2 has guest tools 2.0, and 2.0 are in force" in needless.message
-    assert left_behind() == before
+    assert left_behind(scratch) == []
 
 
 def the_tools_are_in_it_and_all_else_is_as_it_was(office: Workshop, disk: Path) -> None:
@@ -124,16 +133,15 @@ def the_tools_are_in_it_and_all_else_is_as_it_was(office: Workshop, disk: Path) 
 
 
 def test_an_image_whose_guest_does_not_answer_stays_as_it_is(
-    office: Workshop, guests: Guests
+    office: Workshop, guests: Guests, scratch: Path
 ) -> None:
     publish(office, "debian", guests.broken.path)
-    before = left_behind()
     office.worker("s1")
     number = republish(office, "debian")
     wait_for(lambda: "its guest starts" in str(office.task(number)["log"]), "its guest starts")
     office.corral.ask("task", "cancel", str(number))
     assert ended(office, number)["state"] == "cancelled"
-    assert left_behind() == before
+    assert left_behind(scratch) == []
     # Only what does not work at all is held to this: whatever works would be too slow at times.
     office.corral.ask("image", "machine", "debian", "--prove-within", "10")
     failure = ended(office, republish(office, "debian"))["failure"]
@@ -142,4 +150,23 @@ def test_an_image_whose_guest_does_not_answer_stays_as_it_is(
     image = shown(office)
     assert [one["version"] for one in image["versions"]] == ["debian/1"]
     assert image["republish_needed"] is True
-    assert left_behind() == before
+    assert left_behind(scratch) == []
+
+
+def test_what_a_killed_worker_left_is_removed_by_the_next(
+    office: Workshop, guests: Guests, scratch: Path
+) -> None:
+    publish(office, "debian", guests.broken.path)
+    killed = office.worker("s1")
+    number = republish(office, "debian")
+    wait_for(lambda: "its guest starts" in str(office.task(number)["log"]), "its guest starts")
+    killed.kill()
+    (left,) = left_behind(scratch)
+    assert (left / "written.qcow2").stat().st_size > 0
+    office.worker("s1")
+    assert not left.exists()
+    # The run that was lost is begun again, in a folder of its own.
+    wait_for(lambda: left_behind(scratch) != [], "its guest starts again")
+    office.corral.ask("task", "cancel", str(number))
+    assert ended(office, number)["state"] == "cancelled"
+    assert left_behind(scratch) == []

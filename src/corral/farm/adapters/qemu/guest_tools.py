@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from corral.farm.adapters.qemu import programs
@@ -27,9 +25,11 @@ from corral.wire import kit as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from corral.farm.application.ports.disk_files import ReadableDisk
     from corral.farm.application.ports.guest_tools import ToolsWork
+    from corral.farm.application.ports.scratch import Scratch
 
 _BASE: Final = "base"
 _BELOW: Final = "written"
@@ -39,14 +39,16 @@ _PRIVATE: Final = 0o600
 class QemuGuestTools:
     """Starts a guest twice: to install, and to see that it comes up."""
 
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
     @contextmanager
     def installed(
         self, work: ToolsWork, progress: Progress, say: Callable[[str], None]
     ) -> Iterator[ReadableDisk]:
         """Lend the disk with the tools in it, through a qemu-nbd of its own."""
         progress.watch(_Unmeasured())
-        with TemporaryDirectory(prefix="corral-republish-") as name:
-            folder = Path(name)
+        with self._scratch.folder("republish") as folder:
             try:
                 tools = _take_out(work, folder / "tools.img")
                 written = _made(_Place(work, folder, tools), progress, say)

@@ -59,6 +59,8 @@ def serve(
     application = Application(ports, folder_actor())
     for server in servers or ():
         application.show_server(server)
+    # What a worker left that was killed may fill this machine's disk.
+    ports.scratch.clear()
     name = f"{socket.gethostname()}-{os.getpid()}"
     structlog.contextvars.bind_contextvars(worker=name)
     clock = SystemClock()
