@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corral.farm.application.observing import refuse_to_change
 from corral.farm.application.writers import OverlayView, refuse_if_written, view_of, writable_of
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ class DiscardMaintenance:
     def __call__(self, name: ImageName) -> OverlayView:
         """Give what was given up; its server removes it.
 
-        Raises ``MaintenanceUnknownError``, ``WriterOnError``.
+        Raises ``MaintenanceUnknownError``, ``WriterOnError``, ``FarmObservesError``.
         """
         with self._transactions.writing() as records:
+            refuse_to_change(records)
             overlay = writable_of(records, records.images.get(name))
             refuse_if_written(records, overlay)
             view = view_of(records, overlay)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corral.farm.application.computers_ahead import computers_ahead
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from corral.farm.application.ports.backups import Restoration
     from corral.farm.application.ports.records import Records
     from corral.farm.domain.backup.difference import Difference
+    from corral.farm.domain.backup.observation import HeldOverlay, Observation
     from corral.farm.domain.estate.server import Server
 
 
@@ -60,15 +61,39 @@ def remembered(records: Records, restoration: Restoration) -> Remembered:
     )
 
 
+def _without_given_up(records: Records, said: Observation) -> Observation:
+    """Leave out the write caches in whose place a device began another one since the restoration.
+
+    It runs with that one by now, which nobody may take from it.
+    """
+    restoration = records.restorations.find()
+    if restoration is None:
+        return said
+    return replace(
+        said,
+        overlays=tuple(
+            held for held in said.overlays if not _is_given_up(records, held, restoration)
+        ),
+    )
+
+
+def _is_given_up(records: Records, held: HeldOverlay, restoration: Restoration) -> bool:
+    return held.kind.is_cache and any(
+        one.kind.is_cache and one.id != held.id and one.created_at >= restoration.restored_at
+        for one in records.overlays.of_device(held.device_id)
+    )
+
+
 def seen_server(records: Records, server: Server) -> SeenServer:
     """Give what a server said."""
     names = {one.id: str(one.name) for one in records.devices.all()}
     sessions = records.sessions.of_server(server.id)
     named = [(one.device_id, one.export) for one in sessions if one.device_id is not None]
+    said = records.observations.find(server.id)
     return SeenServer(
         id=server.id,
         name=server.name,
-        observation=records.observations.find(server.id),
+        observation=None if said is None else _without_given_up(records, said),
         streams=tuple((names.get(one, str(one)), export) for one, export in named),
         unknown=frozenset(str(one) for one, _ in named if one not in names),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from corral.farm.application.choose_servers import Caller, choose_servers
 from corral.farm.application.note_releases import note_releases
+from corral.farm.application.observing import refuse_to_change
 from corral.farm.application.writers import OverlayView, maintenance_of, view_of
 from corral.farm.domain.delivery.errors import ImageWithoutVersionError
 from corral.farm.domain.image.errors import VersionNotHeldError
@@ -67,12 +68,14 @@ class MaintainImage:
         """Give what the device will write to; one whose sealing failed is opened again.
 
         Raises ``MaintenanceUnderWayError``, ``MaintainerElsewhereError``, ``MaintainsCustomError``,
-        ``ImageWithoutVersionError``, ``VersionNotHeldError``, ``NoServerForVersionError``.
+        ``ImageWithoutVersionError``, ``VersionNotHeldError``, ``NoServerForVersionError``,
+        ``FarmObservesError``.
         """
         now = self._clock.now()
         # A limit is a limit, whatever is kept.
         CacheSetting(limit_bytes=request.limit_bytes)
         with self._transactions.writing() as records:
+            refuse_to_change(records)
             image = records.images.get(request.image)
             device = records.devices.get(request.device)
             known = maintenance_of(records, image)

@@ -60,5 +60,13 @@ def refuse_change(records: Records, noun: str, method: str) -> None:
     """Raise ``FarmObservesError`` if what is changed would be pushed, and the farm observes."""
     if noun in STILL_CHANGED or (noun, method) in _ALSO:
         return
+    refuse_to_change(records)
+
+
+def refuse_to_change(records: Records) -> None:
+    """Raise ``FarmObservesError`` if the farm observes.
+
+    For what a person does to nouns that may change meanwhile: servers know better what is there.
+    """
     if observes(records):
         raise FarmObservesError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from corral.farm.application.observing import refuse_to_change
 from corral.farm.application.writers import (
     OverlayView,
     refuse_if_written,
@@ -41,14 +42,16 @@ class PromoteMaintenance:
         """Give what is being sealed.
 
         Raises ``MaintenanceUnknownError``, ``WriterOnError`` while the device is on,
-        ``OverlayTransitionError`` if it is being sealed already, ``ReleaseInPastError``, and, not
-        ``even_if_unchanged``, ``NothingWrittenError`` if its server is heard of and says so.
+        ``OverlayTransitionError`` if it is being sealed already, ``ReleaseInPastError``,
+        ``FarmObservesError``, and, not ``even_if_unchanged``, ``NothingWrittenError`` if its server
+        is heard of and says so.
         """
         now = self._clock.now()
         at = promotion.release_at
         if at is not None and at <= now:
             raise ReleaseInPastError(name, at, now)
         with self._transactions.writing() as records:
+            refuse_to_change(records)
             overlay = writable_of(records, records.images.get(name))
             sealing = overlay.sealing(replace(promotion, by=self._by))
             refuse_if_written(records, overlay)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corral.farm.application.observing import refuse_to_change
 from corral.farm.application.writers import OverlayView, refuse_if_written, view_of
 from corral.farm.domain.image.overlay import OverlayKind
 
@@ -21,9 +22,10 @@ class ResetDeviceCache:
     def __call__(self, name: DeviceName, *, also_custom: bool = False) -> tuple[OverlayView, ...]:
         """Give what was given up; with ``also_custom`` the device's own disk, too.
 
-        Raises ``DeviceUnknownError``; ``WriterOnError`` if the device is on.
+        Raises ``DeviceUnknownError``; ``WriterOnError`` if the device is on; ``FarmObservesError``.
         """
         with self._transactions.writing() as records:
+            refuse_to_change(records)
             device = records.devices.get(name)
             given_up = []
             for overlay in records.overlays.of_device(device.id):

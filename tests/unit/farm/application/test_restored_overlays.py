@@ -13,7 +13,7 @@ from corral.farm.domain.access.ticket import Purpose
 from corral.farm.domain.backup.errors import FarmObservesError
 from corral.farm.domain.delivery.device import Device
 from corral.farm.domain.image.image import ImageName
-from corral.farm.domain.image.overlay import Overlay, OverlayKind
+from corral.farm.domain.image.overlay import Overlay, OverlayKind, Promotion
 from corral.farm.domain.image.overlay_errors import OverlayNotReadyError
 from corral.farm.domain.image.root import RootHash
 from corral.farm.domain.image.write_cache import CacheSetting, ImageMode, WriteCache
@@ -158,3 +158,46 @@ def test_what_was_given_up_after_the_backup_is_no_more(restored: Restored) -> No
     assert [one.kind for one in begun] == [OverlayKind.CUSTOM]
     restored.accept()
     assert overlay_of(restored, device) == replace(begun[0], seen=overlay_of(restored, device).seen)
+
+
+@pytest.mark.parametrize("edit", [ON_SERVER, FORGOTTEN])
+def test_a_cache_that_a_device_runs_with_by_now_is_not_taken_from_it(
+    restored: Restored, edit: ImageEdit
+) -> None:
+    """It started a version that the backup knows, and its cache of before is over another."""
+    device = device_of(restored, edit)
+    restored.publish(2)
+    begin(restored, device)
+    before = overlay_of(restored, device)
+    restored.farm.wait(1)
+    restored.restore()
+    restored.hear()
+    assert "overlay-newer device pc1" in restored.codes()
+    assert begin(restored, device).export == "golden/1@pc1"
+    begun = overlay_of(restored, device)
+    assert "overlay-newer device pc1" not in restored.codes()
+    restored.accept()
+    assert overlay_of(restored, device).id == begun.id != before.id
+    restored.hear()
+    assert restored.farm.application.show_status().observing is None
+
+
+def test_people_change_no_disks_while_the_farm_observes(restored: Restored) -> None:
+    device = device_of(restored)
+    application = restored.farm.application
+    request = MaintenanceRequest(GOLDEN, device.name)
+    application.maintain_image(request)
+    restored.backup = restored.transactions.kept()
+    restored.restore()
+    restored.hear()
+    for refused in (
+        lambda: application.maintain_image(request),
+        lambda: application.promote_maintenance(GOLDEN, Promotion()),
+        lambda: application.discard_maintenance(GOLDEN),
+        lambda: application.reset_device_cache(device.name),
+    ):
+        with pytest.raises(FarmObservesError):
+            refused()
+    restored.accept()
+    application.discard_maintenance(GOLDEN)
+    assert has_none(restored, device)
