@@ -10,6 +10,7 @@ import pytest
 
 from corral.farm.adapters.memory.chunk_stores import MemoryChunkStores
 from corral.farm.adapters.memory.sources import MemoryClock
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.application.ports.chunk_stores import ChunkStores, Peers, ScrubOrder
 from corral.farm.application.ports.disk_files import RawFile
 from corral.farm.application.progress import Progress
@@ -76,7 +77,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         written.flush()
         return OVERLAY
 
-    return Place(adapter.NativeChunkStores(), tmp_path, write, write_over)
+    return Place(adapter.NativeChunkStores(TemporaryScratch()), tmp_path, write, write_over)
 
 
 def test_store_is_made_once_and_taken_over_by_its_farm(place: Place) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from corral.farm.adapters.memory.sources import MemoryClock
 from corral.farm.adapters.native.chunk_stores import NativeChunkStores
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.application.ports.chunk_stores import Peers, ScrubOrder
 from corral.farm.application.progress import Progress
 from corral.farm.domain.estate.farm import FarmId
@@ -178,7 +179,7 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_scrub_by_command_goes_on_where_it_was_cancelled(tmp_path: Path) -> None:
     bench, clock = Bench(tmp_path), MemoryClock()
-    store = NativeChunkStores().open(bench.store.path, FarmId(UUID(FARM)))
+    store = NativeChunkStores(TemporaryScratch()).open(bench.store.path, FarmId(UUID(FARM)))
     progress = Progress()
     slowly = ScrubOrder(Peers(), 1, clock.now(), clock)
 

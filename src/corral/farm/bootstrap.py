@@ -13,7 +13,6 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from corral.farm.adapters.clock import SystemClock
@@ -131,7 +130,7 @@ class FolderPorts:
             raise ProgramMissingError(
                 error.name or "corral_native", "read and write stores", "run 'make setup'"
             ) from error
-        stores: ChunkStores = adapter.NativeChunkStores()
+        stores: ChunkStores = adapter.NativeChunkStores(self.scratch)
         return stores
 
     @cached_property
@@ -181,7 +180,7 @@ class FolderPorts:
         from corral.farm.adapters import release_programs  # noqa: PLC0415 - dear
 
         return release_programs.ScratchBackupReaders(
-            self.library_files, self.signature_check, os.environ
+            self.library_files, self.signature_check, os.environ, self.scratch
         )
 
     @cached_property
@@ -196,7 +195,7 @@ class FolderPorts:
         """The client of devices."""
         from corral.farm.adapters.target_client import TargetClient  # noqa: PLC0415 - dear
 
-        return TargetClient()
+        return TargetClient(self.scratch)
 
     @cached_property
     def guest_tools(self) -> GuestTools:
@@ -210,7 +209,7 @@ class FolderPorts:
         """Disk images through QEMU's programs."""
         from corral.farm.adapters.qemu.disk_files import QemuDiskFiles  # noqa: PLC0415 - dear
 
-        return QemuDiskFiles()
+        return QemuDiskFiles(self.scratch)
 
 
 def new_farm(settings: FarmSettings) -> Application:
@@ -372,8 +371,8 @@ def _new_place(settings: FarmSettings) -> NewFarm:
 def _scratch_place() -> Iterator[NewFarm]:
     from corral.farm.adapters.sql.transactions import SqlTransactions  # noqa: PLC0415 - dear
 
-    with TemporaryDirectory(prefix="corral-verify-") as scratch:
-        settings = FarmSettings.embedded(Path(scratch) / "farm")
+    with TemporaryScratch().folder("verify") as scratch:
+        settings = FarmSettings.embedded(scratch / "farm")
         place = _new_place(settings)
         transactions = SqlTransactions(settings.database_url)
         try:

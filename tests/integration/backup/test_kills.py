@@ -95,6 +95,26 @@ def test_an_interrupted_backup_leaves_nothing_at_all(big: BigFarm) -> None:
     assert (big.whole(), big.unfinished()) == ([], [])
 
 
+def test_a_killed_verification_leaves_no_keys_once_the_next_has_begun(
+    big: BigFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = big.home / "tmp"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    big.corral.ask("backup", "create")
+    words = ("backup", "verify", "--key", str(big.key))
+    with big.corral.started(*words) as process:
+        wait_until(
+            "a key lies there",
+            lambda: process.poll() is not None or any(scratch.rglob("farm.key")),
+        )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert any(scratch.rglob("farm.key"))
+    assert big.corral.ask(*words)["sound"]
+    assert list(scratch.iterdir()) == []
+
+
 @pytest.fixture(params=["sqlite", ON_POSTGRESQL])
 def onto(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Where to restore to; the farm itself is on SQLite."""

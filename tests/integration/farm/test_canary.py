@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.adapters.target_client import TargetClient
 from corral.farm.application.ports.upgrades import CanaryDisk
 from corral.farm.domain.estate.address import Address
@@ -18,7 +19,7 @@ from tests.integration.farm.estate import Estate
 @pytest.fixture
 def canary(monkeypatch: pytest.MonkeyPatch) -> TargetClient:
     monkeypatch.setenv("PATH", str(Path(TARGET).parent), prepend=":")
-    return TargetClient()
+    return TargetClient(TemporaryScratch())
 
 
 @pytest.fixture
@@ -57,5 +58,5 @@ def test_without_the_client_another_machine_is_left_to_do_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, disk: CanaryDisk
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not TargetClient().is_here
-    assert TargetClient().read(disk) == "corral-target is not installed"
+    assert not TargetClient(TemporaryScratch()).is_here
+    assert TargetClient(TemporaryScratch()).read(disk) == "corral-target is not installed"

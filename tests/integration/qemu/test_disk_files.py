@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from corral.farm.adapters.qemu.disk_files import QemuDiskFiles
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.application.ports.disk_files import DiskFormat, NbdSocket, RawFile
 from corral.farm.application.progress import Progress
 from corral.farm.domain.image.errors import (
@@ -28,7 +29,7 @@ DRIVERS = {
     "vmdk": "vmdk",
     "vdi": "vdi",
 }
-DISKS = QemuDiskFiles()
+DISKS = QemuDiskFiles(TemporaryScratch())
 
 
 def qemu_img(*arguments: str | Path) -> None:

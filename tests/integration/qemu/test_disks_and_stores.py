@@ -9,6 +9,7 @@ import pytest
 
 from corral.farm.adapters.native.chunk_stores import NativeChunkStore, NativeChunkStores
 from corral.farm.adapters.qemu.disk_files import QemuDiskFiles
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.application.ports.chunk_stores import Peers
 from corral.farm.application.ports.disk_files import DiskFormat
 from corral.farm.application.progress import Progress
@@ -16,7 +17,7 @@ from corral.farm.domain.estate.farm import FarmId
 from corral.farm.domain.image.errors import StoreDamagedError
 
 FARM = FarmId(UUID(int=1))
-DISKS = QemuDiskFiles()
+DISKS = QemuDiskFiles(TemporaryScratch())
 CHUNK = 65_536
 OTHERS = {"qcow2": "qcow2", "vhd": "vpc", "vhdx": "vhdx", "vmdk": "vmdk", "vdi": "vdi"}
 
@@ -37,7 +38,7 @@ def raw(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path) -> NativeChunkStore:
-    stores = NativeChunkStores()
+    stores = NativeChunkStores(TemporaryScratch())
     stores.create(tmp_path / "store", FARM)
     return stores.open(tmp_path / "store", FARM)
 
@@ -81,6 +82,6 @@ def test_a_damaged_version_is_not_exported(
         content[len(content) // 2] ^= 0xFF
         pack.chmod(0o600)
         pack.write_bytes(content)
-    again = NativeChunkStores().open(tmp_path / "store", FARM)
+    again = NativeChunkStores(TemporaryScratch()).open(tmp_path / "store", FARM)
     with pytest.raises(StoreDamagedError), again.served(root, Peers()):
         pass

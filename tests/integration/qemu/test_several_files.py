@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from corral.farm.adapters.qemu.disk_files import QemuDiskFiles
+from corral.farm.adapters.scratch import TemporaryScratch
 from corral.farm.application.ports.disk_files import DiskFormat, NbdSocket
 from corral.farm.domain.image.errors import DiskDamagedError, DiskUnreadableError
 
 SIZE = 8 * 1024 * 1024
 CLUSTER = 64 * 1024
-DISKS = QemuDiskFiles()
+DISKS = QemuDiskFiles(TemporaryScratch())
 DATA_FILES = {
     "monolithicFlat": "disk-flat.vmdk",
     "twoGbMaxExtentFlat": "disk-f001.vmdk",

@@ -56,8 +56,8 @@ def publish(office: Workshop, image: str, disk: Path) -> None:
     ask("image", "machine", image, "--memory", "256")
 
 
-def left_behind(scratch: Path) -> list[Path]:
-    """Give what republishing has on this machine that is not kept."""
+def folders(scratch: Path) -> list[Path]:
+    """Give those in which images are republished."""
     return sorted(scratch.glob("corral-scratch-republish-*"))
 
 
@@ -116,7 +116,7 @@ def test_one_action_puts_the_tools_in_force_into_an_image(
     needless = office.corral.refusal("image", "republish", "debian")
     assert needless.code == "republish-needless"
     assert "debian/2 has guest tools 2.0, and 2.0 are in force" in needless.message
-    assert left_behind(scratch) == []
+    assert list(scratch.iterdir()) == []
 
 
 def the_tools_are_in_it_and_all_else_is_as_it_was(office: Workshop, disk: Path) -> None:
@@ -141,7 +141,7 @@ def test_an_image_whose_guest_does_not_answer_stays_as_it_is(
     wait_for(lambda: "its guest starts" in str(office.task(number)["log"]), "its guest starts")
     office.corral.ask("task", "cancel", str(number))
     assert ended(office, number)["state"] == "cancelled"
-    assert left_behind(scratch) == []
+    assert list(scratch.iterdir()) == []
     # Only what does not work at all is held to this: whatever works would be too slow at times.
     office.corral.ask("image", "machine", "debian", "--prove-within", "10")
     failure = ended(office, republish(office, "debian"))["failure"]
@@ -150,7 +150,7 @@ def test_an_image_whose_guest_does_not_answer_stays_as_it_is(
     image = shown(office)
     assert [one["version"] for one in image["versions"]] == ["debian/1"]
     assert image["republish_needed"] is True
-    assert left_behind(scratch) == []
+    assert list(scratch.iterdir()) == []
 
 
 def test_what_a_killed_worker_left_is_removed_by_the_next(
@@ -161,12 +161,12 @@ def test_what_a_killed_worker_left_is_removed_by_the_next(
     number = republish(office, "debian")
     wait_for(lambda: "its guest starts" in str(office.task(number)["log"]), "its guest starts")
     killed.kill()
-    (left,) = left_behind(scratch)
+    (left,) = folders(scratch)
     assert (left / "written.qcow2").stat().st_size > 0
     office.worker("s1")
     assert not left.exists()
     # The run that was lost is begun again, in a folder of its own.
-    wait_for(lambda: left_behind(scratch) != [], "its guest starts again")
+    wait_for(lambda: folders(scratch) != [], "its guest starts again")
     office.corral.ask("task", "cancel", str(number))
     assert ended(office, number)["state"] == "cancelled"
-    assert left_behind(scratch) == []
+    assert list(scratch.iterdir()) == []

@@ -1,5 +1,7 @@
 """Folders for what is not kept: held by who works in them, and gone after whoever was killed."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -18,8 +20,10 @@ from corral.farm.adapters.scratch import TemporaryScratch
 SECONDS: Final = 60
 WORK: Final = """
 import sys
+from pathlib import Path
 from corral.farm.adapters.scratch import TemporaryScratch
-with TemporaryScratch().folder("work") as folder:
+scratch = TemporaryScratch()
+with scratch.beside(Path(sys.argv[1])) if sys.argv[1:] else scratch.folder("work") as folder:
     (folder / "disk").write_bytes(bytes(1 << 20))
     (folder / "more").mkdir()
     print(folder, flush=True)
@@ -38,10 +42,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def at_work() -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def at_work(*target: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """Have another process work in a folder; it ends well at the end of the block, if it can."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORK, *map(str, target)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -77,6 +84,32 @@ def test_work_that_begins_makes_room_first(place: Path) -> None:
     with TemporaryScratch().folder("other") as folder:
         assert list(place.iterdir()) == [folder]
         assert folder.stat().st_mode & 0o077 == 0
+    assert list(place.iterdir()) == []
+
+
+def test_work_beside_a_target_makes_room_there(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / ".disk.raw.mine").mkdir()
+    with at_work(folder / "disk.raw") as (killed, left), at_work(folder / "2.raw") as (_, other):
+        kill(killed)
+        assert {one.parent for one in (left, other)} == {folder}
+        with TemporaryScratch().beside(folder / "3.raw") as path:
+            assert set(folder.iterdir()) == {path, other, folder / ".disk.raw.mine"}
+    assert list(folder.iterdir()) == [folder / ".disk.raw.mine"]
+
+
+def test_where_nothing_can_be_locked_work_goes_on_and_nothing_is_removed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    scratch = TemporaryScratch()
+    with scratch.folder("work") as folder:
+        scratch.clear()
+        assert folder.exists()
     assert list(place.iterdir()) == []
 
 

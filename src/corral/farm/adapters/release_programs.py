@@ -10,7 +10,6 @@ import os
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from corral.farm.domain.backup.errors import BackupUnreadError
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from corral.farm.application.ports.farm_key import SignatureCheck
     from corral.farm.application.ports.library import KitLook, LibraryFiles
+    from corral.farm.application.ports.scratch import Scratch
     from corral.farm.domain.library.kit import KeyId
     from corral.farm.domain.library.release import Release
 
@@ -97,10 +97,15 @@ class ScratchBackupReaders:
     """Lays a kit out as a server would, in a folder that is gone afterwards."""
 
     def __init__(
-        self, files: LibraryFiles, is_signed: SignatureCheck, environment: Mapping[str, str]
+        self,
+        files: LibraryFiles,
+        is_signed: SignatureCheck,
+        environment: Mapping[str, str],
+        scratch: Scratch,
     ) -> None:
         self._files = files
         self._is_signed = is_signed
+        self._scratch = scratch
         # What names a farm or its database here must not be what a scratch farm is taken for.
         self._environment = {
             name: value for name, value in environment.items() if not name.startswith("CORRAL_")
@@ -115,9 +120,9 @@ class ScratchBackupReaders:
         manifest = look.kit.manifest
         if manifest.component is not Component.FARM:
             raise UpgradeKitInvalidError(str(kit), manifest.component.value)
-        with TemporaryDirectory(prefix="corral-kit-") as scratch:
-            self._unpack(kit, look, trusted, Path(scratch))
-            yield KitOnTrial(str(manifest.release), Path(scratch), self._environment)
+        with self._scratch.folder("kit") as place:
+            self._unpack(kit, look, trusted, place)
+            yield KitOnTrial(str(manifest.release), place, self._environment)
 
     def _unpack(
         self, kit: Path, look: KitLook, trusted: Mapping[KeyId, bytes], place: Path

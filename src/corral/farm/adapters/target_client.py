@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from corral.farm.application.ports.scratch import Scratch
     from corral.farm.application.ports.upgrades import CanaryDisk
 
 _PROGRAM: Final = "corral-target"
@@ -24,6 +24,9 @@ _LONGEST_SECONDS: Final = 3600
 class TargetClient:
     """``corral-target``, if it is installed here."""
 
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
     @property
     def is_here(self) -> bool:
         """Whether it is found among the programs."""
@@ -34,8 +37,8 @@ class TargetClient:
         program = shutil.which(_PROGRAM)
         if program is None:
             return f"{_PROGRAM} is not installed"
-        with tempfile.TemporaryDirectory(prefix="corral-canary-") as folder:
-            reading = _Reading(program, Path(folder))
+        with self._scratch.folder("canary") as folder:
+            reading = _Reading(program, folder)
             # The folder is its owner's alone, and the ticket with it.
             reading.config.write_text(json.dumps(_login(disk)))
             with reading.serving() as problem:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, assert_never
 from uuid import UUID
 
@@ -31,9 +29,11 @@ from corral.farm.domain.image.root import RootHash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from corral.farm.application.ports.chunk_stores import ScrubOrder
     from corral.farm.application.ports.disk_files import ReadableDisk
+    from corral.farm.application.ports.scratch import Scratch
     from corral.farm.application.ports.sources import Clock
     from corral.farm.application.progress import Progress
     from corral.farm.domain.estate.farm import FarmId
@@ -45,6 +45,9 @@ _UNUSED_KEY: Final = bytes(32)  # a listener that is open to its socket's owner 
 
 class NativeChunkStores:
     """Stores in folders of this machine."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
 
     def create(self, path: Path, farm: FarmId) -> FolderId:
         """Make a store, or take over one of the same farm."""
@@ -64,21 +67,23 @@ class NativeChunkStores:
     def open(self, path: Path, farm: FarmId) -> NativeChunkStore:
         """Open a store."""
         with translated(path):
-            return NativeChunkStore(native.Store.open(path, str(farm)), path, farm)
+            return NativeChunkStore(native.Store.open(path, str(farm)), path, farm, self._scratch)
 
     def open_to_read(self, path: Path, farm: FarmId) -> NativeChunkStore:
         """Open a store without writing anything."""
         with translated(path):
-            return NativeChunkStore(native.Store.open_to_read(path, str(farm)), path, farm)
+            store = native.Store.open_to_read(path, str(farm))
+            return NativeChunkStore(store, path, farm, self._scratch)
 
 
 class NativeChunkStore:
     """One open store."""
 
-    def __init__(self, store: native.Store, path: Path, farm: FarmId) -> None:
+    def __init__(self, store: native.Store, path: Path, farm: FarmId, scratch: Scratch) -> None:
         self._store = store
         self._path = path
         self._farm = farm
+        self._scratch = scratch
 
     def import_disk(self, disk: ReadableDisk, progress: Progress) -> ImportedDisk:
         """Cut a disk into chunks and keep what is new."""
@@ -220,8 +225,8 @@ class NativeChunkStore:
             # Everything is checked before the first byte is lent: what reads a disk over NBD could
             # only say "input/output error" where we can say which chunk is damaged.
             version.materialise(native.Progress())
-        with TemporaryDirectory(prefix="corral-version-") as folder:
-            socket = Path(folder) / "nbd"
+        with self._scratch.folder("version") as folder:
+            socket = folder / "nbd"
             with translated(self._path):
                 server = native.StreamServer([(f"unix:{socket}", "open")], None, _UNUSED_KEY)
             try:

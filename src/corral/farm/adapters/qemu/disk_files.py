@@ -6,8 +6,6 @@ import errno
 import os
 import re
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -30,8 +28,10 @@ from corral.farm.domain.image.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from subprocess import Popen
 
+    from corral.farm.application.ports.scratch import Scratch
     from corral.farm.application.progress import Progress
 
 _PERCENT: Final = re.compile(r"\((\d+(?:\.\d+)?)/100%\)")
@@ -42,6 +42,9 @@ _OPTIONS: Final = {
 
 class QemuDiskFiles:
     """Reads and writes disk image files through qemu-img and qemu-nbd."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
 
     def inspect(self, path: Path, wanted: DiskFormat | None = None) -> DiskFacts:
         """Look at a file and all that it builds on; a file that is not whole is refused."""
@@ -60,7 +63,7 @@ class QemuDiskFiles:
             yield RawFile(top.path, top.size_bytes)
             return
         try:
-            serving = programs.served_over_nbd(graph_of(layers))
+            serving = programs.served_over_nbd(graph_of(layers), self._scratch)
             socket = serving.__enter__()
         except programs.QemuError as error:
             raise refusal(disk.path, error) from error
@@ -82,8 +85,8 @@ class QemuDiskFiles:
         if not overwrite and target.exists():
             raise ExportExistsError(target)
         try:
-            with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-                unfinished = Path(folder) / "disk"
+            with self._scratch.beside(target) as folder:
+                unfinished = folder / "disk"
                 _convert(source, unfinished, target, wanted, progress)
                 _flush(unfinished)
                 _put(unfinished, target, overwrite=overwrite)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from corral.farm.application.ports.disk_files import ReadableDisk
+    from corral.farm.application.ports.disk_files import DiskFiles, ReadableDisk
     from corral.farm.application.ports.guest_tools import ToolsWork
     from corral.farm.application.ports.scratch import Scratch
 
@@ -50,14 +50,14 @@ class QemuGuestTools:
         progress.watch(_Unmeasured())
         with self._scratch.folder("republish") as folder:
             try:
-                tools = _take_out(work, folder / "tools.img")
+                tools = _take_out(work, folder / "tools.img", QemuDiskFiles(self._scratch))
                 written = _made(_Place(work, folder, tools), progress, say)
             except GuestError as error:
                 raise GuestToolsNotInstalledError(work.image, str(error)) from error
             except programs.QemuError as error:
                 raise GuestToolsNotInstalledError(work.image, str(error)) from error
             node = {**_file(written), "backing": node_of(work.disk)}
-            with programs.served_over_nbd(node) as socket:
+            with programs.served_over_nbd(node, self._scratch) as socket:
                 yield NbdSocket(socket, "", work.disk.size_bytes, origin=written)
 
 
@@ -167,10 +167,10 @@ def _is_at_least(said: str | None, release: Release) -> bool:
         return False
 
 
-def _take_out(work: ToolsWork, target: Path) -> Path:
+def _take_out(work: ToolsWork, target: Path, disks: DiskFiles) -> Path:
     """Write the medium, out of the kit, whose every file is checked against its signed table."""
     kit = target.with_name("kit")
-    QemuDiskFiles().write(work.kit, kit, DiskFormat.RAW, Progress(), overwrite=False)
+    disks.write(work.kit, kit, DiskFormat.RAW, Progress(), overwrite=False)
     with kit.open("r+b") as file:
         # It was lent as a disk, which consists of whole sectors.
         file.truncate(work.kit.size_bytes)

@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from corral.farm.application.ports.scratch import Scratch
 from corral.farm.domain.estate.errors import ProgramMissingError
 
 BlockNode = dict[str, Any]
@@ -72,13 +72,13 @@ def answering(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def served_over_nbd(node: BlockNode) -> Iterator[Path]:
+def served_over_nbd(node: BlockNode, scratch: Scratch) -> Iterator[Path]:
     """Serve a graph read-only on a unix socket in a folder that nobody else may enter.
 
     qemu-nbd dies with this process, however this process dies.
     """
-    with TemporaryDirectory(prefix="corral-nbd-") as folder:
-        path = Path(folder) / "nbd"
+    with scratch.folder("nbd") as folder:
+        path = folder / "nbd"
         command = [
             *(_program("setpriv"), "--pdeathsig", "KILL"),
             *(_program("qemu-nbd"), "--read-only", "--persistent", "--shared=16"),

@@ -10,15 +10,23 @@ if TYPE_CHECKING:
 
 
 class Scratch(Protocol):
-    """Lends folders on this machine, for work that is done again if its process is killed."""
+    """Lends folders on this machine, for work that is done again if its process is killed.
+
+    Nobody else may enter one, and nothing of it is left. Names that begin with a dot are not for
+    the work. ``OSError`` if none can be made.
+    """
 
     def folder(self, work: str) -> AbstractContextManager[Path]:
-        """Lend an empty one for the length of the block, named after the work.
+        """Lend one for the length of the block, named after the work."""
+        ...
 
-        Nobody else may enter it, and nothing of it is left; ``OSError`` if none can be made.
-        """
+    def beside(self, target: Path) -> AbstractContextManager[Path]:
+        """Lend one on the file system of a file that is to be put in its place when it is whole."""
         ...
 
     def clear(self) -> None:
-        """Remove what work left that was killed; folders of work that goes on are not touched."""
+        """Remove what work left that was killed; folders of work that goes on are not touched.
+
+        What lies beside a target is removed when work begins beside another one of that folder.
+        """
         ...
