@@ -232,7 +232,7 @@ def _drain(world: World, machine: Machine) -> None:
             world.break_(f"S21 {machine.name} is drained, and {name} hangs by one server")
     room.before_drain(world, machine)
     touched = any(one.step.server == machine.id for one in records.history)
-    is_told = not machine.by_hand and not _is_taken(world, machine)
+    is_told = not machine.by_hand and not promises.is_taken(world, machine)
     is_wanted = machine.release == policy.wanted and is_told
     if is_wanted and touched and not _called_back(world, machine.id):
         world.break_(f"S8 {machine.name} is drained, and runs {machine.release} already")
@@ -299,26 +299,19 @@ def _switch(world: World, step: Step, machine: Machine) -> None:
         world.break_(f"S17 {machine.name} is to run {step.release}, which does not lie there")
 
 
-def _is_taken(world: World, machine: Machine) -> bool:
-    """Whether it says nothing of its release, and somebody has accepted that."""
-    report = world.records.reports.get(machine.id)
-    is_mute = report is not None and report.release is None
-    return is_mute and promises.is_accepted(world, f"release-unknown server {machine.name}")
-
-
 def _serve(world: World, machine: Machine) -> None:
     if machine.is_relay:
         for server in world.servers:
             if not machine.by_hand and not server.by_hand:
                 fits = world.releases.may_relay(machine.release, server.release)
-                is_known = server.name not in world.foreign and not _is_taken(world, server)
+                is_known = server.name not in world.foreign and not promises.is_taken(world, server)
                 if server.is_up and not fits and is_known:
                     world.break_(
                         f"S7 relay {machine.name} at {machine.release} is to serve beside"
                         f" {server.name} at {server.release}"
                     )
         return
-    if machine.by_hand or _is_taken(world, machine):
+    if machine.by_hand or promises.is_taken(world, machine):
         return
     switched = [
         one

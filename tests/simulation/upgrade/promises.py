@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from corral.farm.domain.library.compatibility import Allowed, laggards, may_upgrade
 from corral.farm.domain.library.manifest import FarmManifest
+from corral.farm.domain.library.release import Release
 from corral.farm.domain.upgrade.blueprint import Step, StepKind
 from tests.simulation.upgrade.machines import Machine
 from tests.simulation.upgrade.records import at
@@ -29,6 +30,13 @@ def before(world: World, step: Step) -> None:
         world.break_(what.replace("STEP", step.kind.value))
     if world.records.policy.state.leads_forward and step.kind is StepKind.DRAIN:
         _first_ones(world, step)
+
+
+def is_taken(world: World, machine: Machine) -> bool:
+    """Whether it says nothing of its release, and somebody has accepted that."""
+    report = world.records.reports.get(machine.id)
+    is_mute = report is not None and report.release is None
+    return is_mute and is_accepted(world, f"release-unknown server {machine.name}")
 
 
 def is_begun_by_hand(world: World, step: Step) -> bool:
@@ -138,5 +146,15 @@ def _first_ones(world: World, step: Step) -> None:
     names = [one.name for one in world.servers if one.id == step.server]
     if names and names[0] not in policy.first:
         for one in world.servers:
-            if one.name in policy.first and one.release != policy.new and not one.by_hand:
+            is_there = one.release == policy.new or _is_taken_to_run(world, one, policy.new)
+            if one.name in policy.first and not is_there and not one.by_hand:
                 world.break_(f"P5 {names[0]} before {one.name}, which was to be first")
+
+
+def _is_taken_to_run(world: World, machine: Machine, release: Release) -> bool:
+    """Whether somebody answers for one that is mute, and the upgrade left it at a release."""
+    touched = world.records.touches.on(machine.id)
+    ordered = 0 if touched.switch is None else touched.switch.generation
+    has_obeyed = len(touched.may_run) == 1 or world.records.reports[machine.id].order >= ordered
+    is_left_at = touched.may_run[:1] == (release,) and has_obeyed
+    return is_left_at and is_taken(world, machine)
