@@ -153,18 +153,18 @@ def set_policy(world: World, policy: Policy) -> None:
 
 
 def change_schema(world: World) -> None:
-    """Carry out the newest blueprint that changes the schema, if that is not done yet."""
+    """Carry out the newest blueprint that changes the schema, unless that was done, or failed."""
     records = world.records
     newest = next((one for one in reversed(records.history) if one.step.server is None), None)
     if newest is None or newest.epoch != records.epoch:
         return
+    if records.schema.problem_of >= newest.generation:
+        # What has failed, the worker leaves: it is planned anew once somebody resumes.
+        return
     facts = world.schema_facts
     if world.is_database_full:
-        if records.schema.problem_of != newest.generation:
-            records.schema = replace(
-                records.schema, problem="no room", problem_of=newest.generation
-            )
-            world.changed()
+        records.schema = replace(records.schema, problem="no room", problem_of=newest.generation)
+        world.changed()
         return
     if newest.step.kind is StepKind.EXPAND:
         if records.schema.step < facts.expands_to:
