@@ -9,6 +9,7 @@ from tests.unit.farm.domain.upgrades import (
     OLD_FARM,
     OLD_SCHEMA,
     Trial,
+    devices,
     drained,
     farm,
     inventory,
@@ -51,6 +52,44 @@ def test_what_was_taken_down_by_hand_stands_still_until_somebody_accepts_it() ->
     assert trial.plan().blocked[0].risk == "release-unordered server s1"
     trial.accept("release-unordered server s1")
     assert next_of(trial) == DRAIN_S1
+
+
+def test_a_server_drained_by_hand_is_read_and_serves_again_before_those_that_come_first() -> None:
+    """L1: it waits for the first one to be upgraded, and that one for it to be back."""
+    trial = Trial()
+    trial.also(placement=devices(count=0))
+    trial.wish(first=("s2",))
+    trial.run()
+    trial.see("s2", release=OLD)
+    trial.see("s3", release=OLD, is_draining=True)
+    trial.accept("release-unordered server s2")
+    trial.accept("release-unordered server s3")
+    trial.accept("drained-by-hand server s3")
+    assert next_of(trial) == "canary s3"
+    trial.step()
+    trial.wish(forgiven=trial.history[-1].generation)
+    assert trial.run() == [
+        "serve s3",
+        *("drain s2", "switch s2 2.0", "canary s2", "serve s2"),
+        *("drain s3", "switch s3 2.0", "canary s3", "serve s3"),
+    ]
+
+
+def test_what_was_begun_on_a_server_drained_by_hand_is_ended_before_the_first_ones() -> None:
+    """L1: the first one was taken down meanwhile, and waits for it to be back."""
+    trial = Trial()
+    trial.also(placement=devices(count=0))
+    trial.wish(first=("s2",))
+    trial.until(StepKind.DRAIN, "s1")
+    trial.see("s1", is_draining=True)
+    trial.accept("drained-by-hand server s1")
+    assert next_of(trial) == "switch s1 2.0"
+    switch = trial.adopt()
+    trial.see("s1", configured=switch.farm_generation, problem="no", problem_of=switch.generation)
+    trial.see("s2", release=OLD)
+    trial.accept("release-unordered server s2")
+    trial.wish(forgiven=switch.generation)
+    assert trial.run()[:4] == ["switch s1 2.0", "canary s1", "serve s1", "drain s2"]
 
 
 def test_a_release_of_its_own_is_upgraded_once_accepted_and_never_taken_down() -> None:

@@ -238,7 +238,10 @@ def _switch(look: Look, server: SeenServer) -> Candidate:
     waits = [*_of_itself(look, server), *_before_switch(look, server), *relays_in_the_way(look)]
     if look.touched(server).drain is None:
         # Somebody else drained it: what is asked before a drain was not asked yet.
-        waits += [*before_anything(look), *before_server(look, server), *_first_ones(look, server)]
+        waits += [*before_anything(look), *before_server(look, server)]
+        # What was begun is ended first: the first ones may wait for this one to be back.
+        if not look.touched(server).was_switched:
+            waits += _first_ones(look, server)
     order = look.touched(server).switch
     if order is not None and order.step.release == look.wanted and is_undone(look, server, order):
         waits += under_way(look, server, order)
@@ -282,7 +285,9 @@ def _turn_back(look: Look, server: SeenServer, switch: Candidate) -> Candidate |
     # by somebody's hand.
     is_as_before = touched.switch is None and server.release != look.policy.new
     if not is_as_before and not look.is_verified(server):
-        return None
+        is_too_early = any(one.obstacle is Obstacle.FIRST_ONES_FIRST for one in switch.in_the_way)
+        # The first ones wait until it is back: once it was read through, it serves as it is.
+        return _canary(look, server) if is_too_early else None
     if _lost(look, server):
         why = "another server was lost"
     elif switch.needs_a_person or any(_first_ones(look, server)):
