@@ -276,6 +276,7 @@ def _switch(world: World, step: Step, machine: Machine) -> None:
     if report is None:
         return
     if not machine.is_relay:
+        world.given_up[machine.name] = _given_up(world)
         if machine.id not in records.draining or report.devices:
             world.break_(f"S1 {machine.name} is to be switched, and devices may read from it")
         # Who finalises has given up the way back.
@@ -297,6 +298,16 @@ def _switch(world: World, step: Step, machine: Machine) -> None:
     is_there = step.release in report.installed or step.release == report.release
     if step.release is not None and not is_there:
         world.break_(f"S17 {machine.name} is to run {step.release}, which does not lie there")
+
+
+def _given_up(world: World) -> frozenset[str]:
+    """Give the relays that are silent now, which somebody answers for."""
+    return frozenset(
+        one.name
+        for one in world.relays
+        if not world.records.is_online(one.id, world.now)
+        and promises.is_accepted(world, f"server-silent relay {one.name}")
+    )
 
 
 def _serve(world: World, machine: Machine) -> None:

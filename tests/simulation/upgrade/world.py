@@ -82,6 +82,9 @@ class World:
     """Machines that somebody changed by hand, with what the upgrade had left them at, until a step
     takes them as they are."""
     drained_by_hand: set[str] = field(default_factory=set)
+    given_up: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Relays that were silent when a server was ordered to switch, and that somebody had accepted
+    to be: whoever comes back since serves beside whatever runs."""
     is_database_full: bool = False
     planned: tuple[Inventory, int, int, Plan] | None = None
     """The last plan, with what was seen, how often the records had changed, and when."""
@@ -101,6 +104,7 @@ class World:
             broken=list(self.broken),
             foreign=dict(self.foreign),
             drained_by_hand=set(self.drained_by_hand),
+            given_up=dict(self.given_up),
             planned=None,
             _seen=None,
             _servers={},
@@ -436,6 +440,7 @@ class World:
             and relay.serves
             and server.is_up
             and not relay.is_cut
+            and relay.name not in self.given_up.get(server.name, ())
             and not self.releases.may_relay(relay.release, server.release)
         ):
             self.break_(
