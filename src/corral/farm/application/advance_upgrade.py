@@ -215,7 +215,8 @@ def left_undone(look: UpgradeLook, by: str) -> Blueprint | None:
     """Give the step that a worker adopted and was kept from carrying out, by an outage, say.
 
     Who looks is not busy with any: what it adopted itself and nobody has seen done is undone. What
-    was adopted before the farm was restored is not done any more, but planned anew.
+    was adopted before the farm was restored is not done any more, but planned anew. A change of the
+    schema waits while a server could not work on what becomes of it: an outage may last long.
     """
     schema, said = look.inventory.schema, _schema_facts(look)
     tried = {one.server: one.blueprint for one in look.inventory.canaries}
@@ -232,7 +233,8 @@ def left_undone(look: UpgradeLook, by: str) -> Blueprint | None:
                     wanted = None
                     if said is not None:
                         wanted = said.expands_to if is_expand else said.contracts_to
-                    if wanted is not None and schema.step < wanted:
+                    is_due = wanted is not None and schema.step < wanted
+                    if is_due and not look.would_lose_somebody(one.step.kind):
                         return one
                 case _:
                     pass

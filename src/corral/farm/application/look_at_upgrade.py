@@ -22,7 +22,9 @@ from corral.farm.domain.upgrade.inventory import (
     SeenServer,
     VerifiedBackup,
 )
+from corral.farm.domain.upgrade.look import Look
 from corral.farm.domain.upgrade.plan import Plan, plan
+from corral.farm.domain.upgrade.schema_steps import would_lose_somebody
 from corral.farm.domain.upgrade.touches import Touches
 
 if TYPE_CHECKING:
@@ -61,6 +63,12 @@ class UpgradeLook:
     def plan(self) -> Plan:
         """Decide on the next step."""
         return plan(self.policy, self.inventory, Touches.of(self.history), self.facts, self.at)
+
+    def would_lose_somebody(self, kind: StepKind) -> bool:
+        """Whether somebody could not work on the schema after a change of it."""
+        touches = Touches.of(self.history)
+        look = Look(self.policy, self.inventory, touches, self.facts, self.at)
+        return would_lose_somebody(look, kind)
 
     def checked(self, findings: Callable[[], Sequence[Finding]]) -> UpgradeLook:
         """Look at what the farm check finds, too, if something is about to be disturbed.

@@ -395,6 +395,35 @@ def test_what_an_outage_kept_a_worker_from_doing_it_does_when_that_is_over(
     assert steps.count(kind) == (3 if kind == "canary" else 1), "no step is adopted for it anew"
 
 
+def test_what_an_outage_kept_a_worker_from_waits_for_a_server_taken_down_meanwhile(
+    upgradable: UpgradableFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3: the release before could not work on the contracted schema."""
+    ports = upgradable.farm.ports
+    contract, tries = ports.release_programs.contract, []
+
+    def fail_once(release: Release) -> None:
+        tries.append(release)
+        if len(tries) == 1:
+            raise FarmDatabaseError("it has gone away")
+        contract(release)
+
+    monkeypatch.setattr(ports.release_programs, "contract", fail_once)
+    upgradable.app.start_upgrade(REQUEST)
+    upgradable.until(lambda: upgradable.state == "awaiting-finalise")
+    upgradable.app.finalise_upgrade()
+    with pytest.raises(FarmDatabaseError):
+        upgradable.until(lambda: upgradable.state == "done")
+    upgradable.machines["s2"].running = OLD
+    upgradable.look()
+    for _ in range(5):
+        upgradable.turn()
+    assert len(tries) == 1
+    upgradable.machines["s2"].running = "5.0"
+    upgradable.until(lambda: upgradable.state == "done")
+    assert len(tries) == 2
+
+
 def test_what_an_outage_kept_a_worker_from_is_not_done_after_a_restore(
     upgradable: UpgradableFarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from tests.unit.farm.domain.upgrades import (
     NEW,
+    NEW_FARM,
     NEW_SCHEMA,
+    OLD,
     OLD_FARM,
     Trial,
     farm,
@@ -17,7 +19,10 @@ from tests.unit.farm.domain.upgrades import (
 
 from corral.farm.domain.upgrade.blueprint import StepKind
 from corral.farm.domain.upgrade.inventory import SeenSchema, VerifiedBackup
+from corral.farm.domain.upgrade.look import Look
+from corral.farm.domain.upgrade.schema_steps import would_lose_somebody
 from corral.farm.domain.upgrade.state import UpgradeEvent, UpgradeState
+from corral.farm.domain.upgrade.touches import Touches
 
 DRAIN_S1 = "drain s1"
 
@@ -52,6 +57,29 @@ def test_the_schema_is_expanded_only_if_every_server_works_on_it() -> None:
     trial = Trial(inventory(known=(OLD_FARM, hasty)), facts=hasty)
     trial.run()
     assert "schema-unreadable farm-1.0" in told(trial.plan())
+
+
+def test_who_could_not_work_on_a_change_that_was_begun_long_ago_is_seen() -> None:
+    """S3: an outage kept its worker from it, and a server was taken down meanwhile."""
+    older = farm("0.9", schema={"expands_to": "0028", "readable_from": "0028"})
+    trial = Trial(inventory(known=(OLD_FARM, older, NEW_FARM)))
+
+    def loses(kind: StepKind) -> bool:
+        touches = Touches.of(trial.history)
+        return would_lose_somebody(
+            Look(trial.policy, trial.seen, touches, trial.facts, trial.now), kind
+        )
+
+    trial.until(StepKind.EXPAND)
+    assert not loses(StepKind.EXPAND)
+    assert loses(StepKind.CONTRACT)
+    trial.see("s2", release=older.release)
+    assert loses(StepKind.EXPAND)
+    trial.see("s2", release=OLD)
+    trial.run()
+    assert not loses(StepKind.CONTRACT)
+    trial.see("s2", is_online=False)
+    assert loses(StepKind.CONTRACT)
 
 
 def test_an_expanded_schema_is_seen_whoever_did_it() -> None:

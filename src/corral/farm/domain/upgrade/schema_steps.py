@@ -63,6 +63,14 @@ def not_all_there(look: Look) -> Iterator[InTheWay]:
             yield from look.in_the_way(Obstacle.NOT_ALL_THERE, thing(server), how, (thing(server),))
 
 
+def would_lose_somebody(look: Look, kind: StepKind) -> bool:
+    """Whether a change that was begun long ago would now be made under who cannot work on it."""
+    if kind is StepKind.CONTRACT:
+        return any(not_all_there(look))
+    said = look.facts.schema(look.policy.new)
+    return said is not None and any(_everybody_reads(look, said.readable_from))
+
+
 def is_contracted(look: Look) -> bool:
     """Whether nothing is left that only the old release needs."""
     said = look.facts.schema(look.policy.new)
