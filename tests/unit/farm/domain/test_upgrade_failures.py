@@ -1,9 +1,11 @@
 """What could not be done pauses an upgrade; who begins a step and is gone keeps nobody waiting."""
 
 from tests.unit.farm.domain.upgrades import (
+    NEW,
     Trial,
     drained,
     next_of,
+    release,
     switched,
     told,
 )
@@ -97,6 +99,21 @@ def test_what_a_worker_was_to_do_another_does_once_it_is_gone() -> None:
     assert "step-under-way farm" in told(trial.plan())
     trial.also(workers=frozenset())
     assert next_of(trial) == "expand"
+
+
+def test_a_read_that_another_step_of_the_server_came_after_is_taken_anew() -> None:
+    """L1: its worker looks at the last step of each server only, and lives."""
+    trial = switched()
+    read = trial.adopt()
+    trial.also(workers=frozenset({"w1"}))
+    trial.see("s1", configured=read.farm_generation)
+    assert "step-under-way server s1" in told(trial.plan())
+    # Somebody tries a release of their own there, and brings it back.
+    trial.see("s1", release=release("2.1"), installed=frozenset({release("2.1")}))
+    assert next_of(trial) == "install s1 2.0"
+    trial.step()
+    trial.see("s1", release=NEW)
+    assert next_of(trial) == "canary s1"
 
 
 def test_what_was_begun_before_a_restore_is_planned_anew() -> None:

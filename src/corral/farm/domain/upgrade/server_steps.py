@@ -307,7 +307,8 @@ def _canary(look: Look, server: SeenServer) -> Candidate:
     is_asked = asked is not None and (switch is None or asked.generation > switch.generation)
     if asked is not None and is_asked and asked.generation > look.policy.forgiven:
         if seen is None or seen.blueprint < asked.generation:
-            if not look.is_lost(asked):
+            # No worker comes back to a read that another step of the server came after.
+            if not look.is_lost(asked) and look.touched(server).last is asked:
                 waits += under_way(look, server, asked)
         elif seen.problem:
             waits += look.in_the_way(
