@@ -12,7 +12,7 @@ from corral.farm.domain.upgrade.blueprint import Blueprint, StepKind, UpgradeNum
 from corral.farm.domain.upgrade.inventory import Canary, Inventory
 from corral.farm.domain.upgrade.plan import Plan, plan
 from corral.farm.domain.upgrade.policy import Policy
-from corral.farm.domain.upgrade.state import STEPPING, TRANSITIONS, UpgradeEvent, after
+from corral.farm.domain.upgrade.state import TRANSITIONS, UpgradeEvent, after
 from tests.simulation.upgrade import invariants
 from tests.simulation.upgrade.records import Order, at
 from tests.simulation.upgrade.world import Worker, World
@@ -130,21 +130,20 @@ def take(world: World, event: UpgradeEvent) -> bool:
         return False
     forgiven = policy.forgiven
     newest = world.records.newest
-    if event is UpgradeEvent.RESUME and newest is not None:
+    if event in {UpgradeEvent.RESUME, UpgradeEvent.ROLL_BACK} and newest is not None:
         forgiven = newest.generation
+    runs_since = None if event is UpgradeEvent.ROLL_BACK else policy.runs_since
     state = after(policy.state, event)
     world.records.events.append(event)
-    set_policy(world, replace(policy, state=state, forgiven=forgiven, runs_since=None))
+    set_policy(world, replace(policy, state=state, forgiven=forgiven, runs_since=runs_since))
     return True
 
 
 def keep_time(world: World, came: Plan) -> None:
     """Keep since when everything is there."""
     policy = world.records.policy
-    if came.is_all_there and policy.runs_since is None:
-        set_policy(world, replace(policy, runs_since=at(world.now)))
-    elif not came.is_all_there and policy.runs_since is not None and policy.state in STEPPING:
-        set_policy(world, replace(policy, runs_since=None))
+    if came.is_all_there is not (policy.runs_since is not None):
+        set_policy(world, replace(policy, runs_since=at(world.now) if came.is_all_there else None))
 
 
 def set_policy(world: World, policy: Policy) -> None:
