@@ -335,14 +335,24 @@ pub(crate) struct Client<S> {
 }
 
 impl<S: Read + Write> Client<S> {
-    pub(crate) fn open(mut stream: S, wanted: Wanted) -> Result<Self, HandshakeError> {
+    pub(crate) fn open(stream: S, wanted: Wanted) -> Result<Self, HandshakeError> {
+        let Some(opened) = Self::open_unless_sent_away(stream, wanted)? else {
+            panic!("the server closed in the handshake");
+        };
+        Ok(opened)
+    }
+
+    /// Gives none if the server closes before it has answered.
+    pub(crate) fn open_unless_sent_away(
+        mut stream: S,
+        wanted: Wanted,
+    ) -> Result<Option<Self>, HandshakeError> {
         let mut handshake = Handshake::new(wanted)?;
         let mut received = Vec::new();
         let negotiated = loop {
-            assert!(
-                receive(&mut stream, &mut received) > 0,
-                "the server closed in the handshake"
-            );
+            if receive(&mut stream, &mut received) == 0 {
+                return Ok(None);
+            }
             let (mut input, mut output) = (received.as_slice(), Vec::new());
             let result = handshake.advance(&mut input, &mut output);
             received = input.to_vec();
@@ -356,13 +366,13 @@ impl<S: Read + Write> Client<S> {
         } else {
             ReplyForm::Simple
         };
-        Ok(Self {
+        Ok(Some(Self {
             stream,
             negotiated,
             decoder: ReplyDecoder::new(form),
             received,
             asked: Vec::new(),
-        })
+        }))
     }
 
     pub(crate) fn send(&mut self, request: Request) {
