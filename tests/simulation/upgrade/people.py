@@ -46,11 +46,10 @@ def restore(world: World) -> bool:
     for one in world.machines.values():
         report = records.reports.get(one.id)
         left = records.touches.on(one.id).may_run or (records.policy.old,)
-        if report is not None and report.release not in (None, one.release):
-            world.foreign[one.name] = report.release
-        elif one.release not in left:
-            # It had said so already when the backup was made: after a restore before.
-            world.foreign[one.name] = left[0]
+        is_as_said = report is None or report.release in (None, one.release)
+        if not is_as_said or one.release not in left:
+            # Whatever it had said when the backup was made: what counts is where it was left.
+            world.foreign[one.name] = one.release if one.release in left else left[0]
     world.drained_by_hand.clear()
     world.changed()
     return True
