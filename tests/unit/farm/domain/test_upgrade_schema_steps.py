@@ -14,6 +14,8 @@ from tests.unit.farm.domain.upgrades import (
     farm,
     inventory,
     next_of,
+    relay,
+    server,
     told,
 )
 
@@ -100,6 +102,21 @@ def test_nothing_is_contracted_before_somebody_finalises_and_everything_is_new()
     trial.accept("server-silent server s3")
     assert trial.plan().step is None
     assert "not-all-there server s3" in told(trial.plan())
+
+
+@pytest.mark.parametrize("what", ["server s3", "relay r1"])
+def test_nothing_is_contracted_while_somebody_does_not_say_what_it_runs(what: str) -> None:
+    """S5: who answers for it may not know what became of it since, and there is no way back."""
+    trial = Trial(inventory(*(server(one) for one in (1, 2, 3)), relay(1)))
+    trial.run()
+    trial.wish(state=UpgradeState.FINALISING)
+    assert next_of(trial) == "contract"
+    trial.see(what.split()[1], release=None)
+    trial.accept(f"release-unknown {what}")
+    assert trial.plan().step is None
+    assert told(trial.plan()) == [f"not-all-there {what}"]
+    trial.see(what.split()[1], release=NEW)
+    assert next_of(trial) == "contract"
 
 
 def test_a_way_back_that_the_schema_has_closed_stops_the_way_forward() -> None:

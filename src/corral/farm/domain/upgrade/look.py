@@ -116,6 +116,14 @@ class Look:
         is_known = len(may_run) == 1 or (bool(may_run) and has_obeyed)
         return replace(server, release=may_run[0] if is_known else self.other)
 
+    def is_unsaid(self, server: SeenServer) -> bool:
+        """Whether it does not say what it runs, whatever it is taken for."""
+        return server.id in self._unsaid
+
+    @cached_property
+    def _unsaid(self) -> frozenset[ServerId]:
+        return frozenset(one.id for one in self.inventory.servers if one.release is None)
+
     @cached_property
     def _accepted(self) -> frozenset[str]:
         said = self.policy.acceptances

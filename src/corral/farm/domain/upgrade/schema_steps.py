@@ -50,12 +50,18 @@ def contract(look: Look) -> Iterator[Candidate]:
 
 
 def not_all_there(look: Look) -> Iterator[InTheWay]:
-    """Say who was not seen to serve the wanted release. Silence cannot be accepted here."""
+    """Say who was not seen to serve the wanted release.
+
+    Silence cannot be accepted here, and neither can what somebody says that a server runs: what is
+    taken from the schema comes back only with a backup.
+    """
     for server in (*look.servers, *look.relays):
-        if not look.is_there(server):
+        if look.is_unsaid(server) or not look.is_there(server):
             running = server.release or "an unknown release"
             if not server.is_online:
                 how = f"it is silent, and ran {running} when it was last heard of"
+            elif look.is_unsaid(server):
+                how = "it does not say which release it runs"
             elif server.release != look.wanted:
                 how = f"it runs {running}"
             else:
