@@ -15,6 +15,7 @@ from tests.unit.farm.domain.upgrades import (
     inventory,
     next_of,
     release,
+    switched,
     told,
 )
 
@@ -90,6 +91,21 @@ def test_what_was_begun_on_a_server_drained_by_hand_is_ended_before_the_first_on
     trial.accept("release-unordered server s2")
     trial.wish(forgiven=switch.generation)
     assert trial.run()[:4] == ["switch s1 2.0", "canary s1", "serve s1", "drain s2"]
+
+
+def test_what_read_wrongly_is_not_tried_again_because_somebody_changed_the_server() -> None:
+    """P7: it was changed before anybody had heard that the canary failed."""
+    own = farm("1.5", schema=OLD_SCHEMA)
+    trial = switched()
+    trial.also(known=(OLD_FARM, own, NEW_FARM))
+    read = trial.adopt()
+    trial.canary("s1", "chunk 7 of debian/1")
+    trial.see("s1", configured=read.farm_generation, release=own.release)
+    trial.accept("release-foreign server s1")
+    assert trial.plan().event is UpgradeEvent.PAUSE
+    assert trial.plan().blocked[0].risk == "canary-failed server s1"
+    trial.wish(forgiven=read.generation)
+    assert trial.run()[:3] == ["switch s1 2.0", "canary s1", "serve s1"]
 
 
 def test_a_release_of_its_own_is_upgraded_once_accepted_and_never_taken_down() -> None:

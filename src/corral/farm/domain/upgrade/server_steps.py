@@ -231,6 +231,18 @@ def _before_switch(look: Look, server: SeenServer) -> Iterator[InTheWay]:
             Obstacle.NOT_INSTALLED, thing(server), f"{look.wanted} does not lie there"
         )
     yield from before_way_back(look, server)
+    yield from _misread(look, server)
+
+
+def _misread(look: Look, server: SeenServer) -> Iterator[InTheWay]:
+    """Say what the wanted release read wrongly there, if it was changed by hand since."""
+    asked, seen = look.touched(server).canary, look.canary(server.id)
+    if asked is None or seen is None or asked.generation <= look.policy.forgiven:
+        return
+    if seen.blueprint == asked.generation and seen.problem and seen.release == look.wanted:
+        yield from look.in_the_way(
+            Obstacle.CANARY_FAILED, thing(server), f"read at {seen.release}: {seen.problem}"
+        )
 
 
 def _switch(look: Look, server: SeenServer) -> Candidate:
