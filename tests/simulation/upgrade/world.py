@@ -333,8 +333,8 @@ class World:
             return
         if order.number in (machine.order, machine.problem_of):
             return
-        newest = max(machine.order, machine.problem_of)
-        if order.number < newest and FENCE not in self.off.node:
+        if order.number < machine.order and FENCE not in self.off.node:
+            self._fail(machine, order, f"it has taken order {machine.order} before")
             return
         machine.is_resting = order.rest
         if not machine.is_supervised and (order.install is not None or order.run is not None):
