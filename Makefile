@@ -17,7 +17,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON_ROOMS := src tests tools demo bench crates/native/python
 FUZZ_SECONDS ?= 30
-HISTORIES ?= 1000000
+HISTORIES ?= 682500
+HISTORIES_FROM ?= 322500
 HISTORIES_PYTHON ?= $(BIN)/python
 DEMO_ARGS ?=
 # Whichever core has nothing to do takes the next test; or, where the tests of a file share what is dear
@@ -145,8 +146,8 @@ bench-fleet: setup ## what 125 to 1,000 engines cost one server; writes bench/re
 
 # Only what nobody else wants of the cores: the next idle second is as good as this one. Which Python
 # plays makes no difference to a history: name a faster one, with hypothesis on its path.
-histories: env ## HISTORIES random upgrades of simulated farms from seed 5,000 on; goes on where it was ended
-	@PYTHONPATH=src:.$${PYTHONPATH:+:$$PYTHONPATH} chrt --idle 0 nice -n 19 $(HISTORIES_PYTHON) -m tests.simulation.upgrade --histories $(HISTORIES) --seed 5000 --processes "$$(nproc)" --into bench/results/histories.json
+histories: env ## HISTORIES random upgrades of simulated farms, seeds HISTORIES_FROM on; goes on where it was ended
+	@PYTHONPATH=src:.$${PYTHONPATH:+:$$PYTHONPATH} chrt --idle 0 nice -n 19 $(HISTORIES_PYTHON) -m tests.simulation.upgrade --histories $(HISTORIES) --seed $(HISTORIES_FROM) --processes "$$(nproc)" --into bench/results/histories-$(HISTORIES_FROM).json
 
 accept: env ## rewrite the pages and diagrams that are made from the code, to be read in review
 	@mkdir -p build
