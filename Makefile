@@ -144,8 +144,9 @@ bench-quick: setup ## one short pass of the same, kept in build/
 bench-fleet: setup ## what 125 to 1,000 engines cost one server; writes bench/results/fleet.json and the page
 	@$(BIN)/python -m bench.fleet
 
-# Only what nobody else wants of the cores: the next idle second is as good as this one. Which Python
-# plays makes no difference to a history: name a faster one, with hypothesis on its path.
+# Behind everything else of this session: the next idle second is as good as this one. A kernel that shares
+# the cores out by sessions (sched_autogroup) still gives it as much as another session. Which Python plays
+# makes no difference to a history: name a faster one, with hypothesis on its path.
 histories: env ## HISTORIES random upgrades of simulated farms, seeds HISTORIES_FROM on; goes on where it was ended
 	@PYTHONPATH=src:.$${PYTHONPATH:+:$$PYTHONPATH} chrt --idle 0 nice -n 19 $(HISTORIES_PYTHON) -m tests.simulation.upgrade --histories $(HISTORIES) --seed $(HISTORIES_FROM) --processes "$$(nproc)" --into bench/results/histories-$(HISTORIES_FROM).json
 
